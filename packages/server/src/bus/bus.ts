@@ -1,0 +1,20 @@
+import type { ResetReason } from '@lockstep/protocol'
+import type { RoutedTransaction } from '../routing/routing.ts'
+
+/** Carries the routed stream from the node that holds the slot to every node's log, in order. */
+export interface Bus {
+  /** Takes an entry. Once it resolves, the entry outlives the process as far as this bus can. */
+  append(entry: BusEntry): void | Promise<void>
+  /** Gives every entry to `reader`, in order, from now on. */
+  subscribe(reader: (entry: BusEntry) => void): void
+  close(): Promise<void>
+}
+
+export type BusEntry =
+  | { readonly kind: 'transaction'; readonly transaction: RoutedTransaction }
+  /** Nothing was committed up to `lsn`. */
+  | { readonly kind: 'progress'; readonly lsn: number }
+  /** The log starts anew. */
+  | { readonly kind: 'epoch'; readonly epoch: string; readonly lsn: number }
+  /** Every channel must be read anew, e.g. a transaction that touched too many of them. */
+  | { readonly kind: 'reset'; readonly lsn: number; readonly reason: ResetReason }

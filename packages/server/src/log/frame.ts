@@ -1,0 +1,32 @@
+/**
+ * A message encoded once: UTF-8 JSON behind a ready WebSocket header (RFC 6455 section 5.2, unmasked, one
+ * text frame). Carriers other than WebSocket take the payload part.
+ */
+export interface Frame {
+  /** Header and payload. Shared by all connections: never written to. */
+  readonly bytes: Buffer
+  /** Where the payload begins: 2, 4 or 10. */
+  readonly payloadStart: number
+}
+
+export function encodeFrame(json: string): Frame {
+  const length = Buffer.byteLength(json)
+  const payloadStart = length < 126 ? 2 : length < 65_536 ? 4 : 10
+  const bytes = Buffer.allocUnsafeSlow(payloadStart + length)
+  bytes[0] = 0x81
+  if (payloadStart === 2) bytes[1] = length
+  else if (payloadStart === 4) {
+    bytes[1] = 126
+    bytes.writeUInt16BE(length, 2)
+  } else {
+    bytes[1] = 127
+    bytes.writeUInt32BE(Math.floor(length / 0x1_0000_0000), 2)
+    bytes.writeUInt32BE(length >>> 0, 6)
+  }
+  bytes.write(json, payloadStart)
+  return { bytes, payloadStart }
+}
+
+export function payloadOf(frame: Frame): string {
+  return frame.bytes.toString('utf8', frame.payloadStart)
+}

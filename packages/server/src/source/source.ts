@@ -1,0 +1,55 @@
+import type { Collection } from '../definition/definition.ts'
+
+/**
+ * A source gives committed transactions in commit order, each exactly once per start, beginning at most
+ * `retentionMs` before what it gave last (so that clients can resume across a restart).
+ */
+export interface Source {
+  /** Resolves when the stream flows. @throws SetupError naming what to do. */
+  start(sink: SourceSink): Promise<void>
+  /** Resolves with an LSN L when everything committed before the call has been given to the sink. */
+  barrier(): Promise<number>
+  /** Facts for operators. */
+  status(): SourceStatus
+  close(): Promise<void>
+}
+
+export interface SourceStatus {
+  readonly connected: boolean
+  /** LSN up to which the stream was read. */
+  readonly lsn: number
+  /** WAL that the slot holds back, in bytes, at the last look; undefined before the first. */
+  readonly retainedBytes: number | undefined
+}
+
+/**
+ * Takes the stream, call by call: `begin`, any of `change` `truncate` `message`, `commit`. Calls are
+ * synchronous; tuples are only valid during the call (they are views of the network buffer).
+ */
+export interface SourceSink {
+  /** `lsn` is the commit's LSN, rising from call to call; `at` is the time of the commit, ms since 1970. */
+  begin(xid: number, lsn: number, at: number): void
+  /** Create: `before` is null. Destroy: `after` is null. Update: `before` may be null (replica identity by index, key unchanged). */
+  change(collection: Collection, before: Tuple | null, after: Tuple | null): void
+  truncate(collection: Collection): void
+  /** Content of `pg_logical_emit_message(true, 'lockstep', content)`. */
+  message(content: string): void
+  commit(): void
+  /** Nothing was committed between the last commit and `lsn`. */
+  progress(lsn: number): void
+  /** The log starts anew under this epoch. Called once before the first transaction, and on slot loss. */
+  epoch(epoch: string, lsn: number): void
+}
+
+/** One row version, columns numbered as in its Collection. */
+export interface Tuple {
+  /** Whether this version holds the column's value: false for an unchanged TOASTed value, or a column outside the identity of an old tuple. */
+  has(column: number): boolean
+  isNull(column: number): boolean
+  /** Postgres' own text of the value; null for NULL. */
+  text(column: number): string | null
+  /** The value as JSON text, `null` for NULL. */
+  json(column: number): string
+  /** Whether both hold the column and their bytes are equal. */
+  same(other: Tuple, column: number): boolean
+}

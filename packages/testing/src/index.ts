@@ -1,0 +1,6 @@
+export * from './chromium.ts'
+export * from './cut-proxy.ts'
+export * from './database.ts'
+export * from './eventually.ts'
+export * from './free-port.ts'
+export * from './postgres.ts'

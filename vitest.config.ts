@@ -1,0 +1,27 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+export default defineConfig({
+  resolve: {
+    // Tests run against the sources, not the last build. Longer names first: the first match counts.
+    alias: [
+      { find: '@lockstep/client/react', replacement: source('packages/client/src/react/index.ts') },
+      { find: '@lockstep/client', replacement: source('packages/client/src/index.ts') },
+      { find: '@lockstep/protocol', replacement: source('packages/protocol/src/index.ts') },
+      { find: '@lockstep/server/embedded', replacement: source('packages/server/src/embedded/index.ts') },
+      { find: '@lockstep/server', replacement: source('packages/server/src/index.ts') },
+      { find: '@lockstep/testing', replacement: source('packages/testing/src/index.ts') },
+    ],
+  },
+  test: {
+    include: ['{packages,apps,bench,tests,scripts}/**/*.test.{ts,tsx}'],
+    exclude: ['**/node_modules/**', '**/dist/**'],
+    globalSetup: ['tests/cluster.setup.ts'],
+    pool: 'forks',
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 20_000,
+  },
+})

@@ -1,0 +1,129 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { encodePosition, isChannel, LockstepError, type PageSession, type WirePosition } from '@lockstep/protocol'
+import { EmbeddedBus } from './bus/embedded.ts'
+import type { Sync, User } from './definition/definition.ts'
+import { Authoriser } from './hub/authoriser.ts'
+import { Hub } from './hub/hub.ts'
+import { Requests } from './hub/requests.ts'
+import type { Limits } from './limits.ts'
+import { MemoryLog } from './log/memory.ts'
+import { Router } from './routing/router.ts'
+import type { Logger } from './runtime/logger.ts'
+import type { Runtime } from './runtime/runtime.ts'
+import { Sessions } from './session/session.ts'
+import { signToken, verifyToken } from './session/token.ts'
+import type { SnapshotReader } from './snapshot/snapshot.ts'
+import { type CachedSnapshot, SnapshotStore } from './snapshot/store.ts'
+import type { Source } from './source/source.ts'
+import { WebSocketTransport } from './transport/websocket.ts'
+
+export interface EngineParts {
+  readonly sync: Sync
+  readonly source: Source
+  readonly reader: SnapshotReader
+  /** The first signs tokens; all are accepted. */
+  readonly secrets: readonly string[]
+  readonly runtime: Runtime
+  readonly logger: Logger
+  readonly limits: Limits
+}
+
+/**
+ * The way of a change, wired: source -> router -> bus -> log -> hub -> transport. Knows nothing of where
+ * the source and the snapshots come from, nor of writes and HTTP.
+ */
+export class Engine {
+  readonly hub: Hub
+  readonly log: MemoryLog
+  readonly snapshots: SnapshotStore
+  readonly sessions: Sessions
+  readonly #parts: EngineParts
+  readonly #webSockets: WebSocketTransport
+  readonly #router: Router
+  readonly #bus: EmbeddedBus
+  readonly #authoriser: Authoriser
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts
+    const { sync, source, reader, runtime, logger, limits } = parts
+    this.#authoriser = new Authoriser(sync, logger)
+    this.#bus = new EmbeddedBus()
+    this.log = new MemoryLog({ viewCount: sync.viewCount, runtime, limits })
+    this.#bus.subscribe((entry) => this.log.append(entry))
+    this.#router = new Router({ sync, bus: this.#bus, limits, logger })
+    this.snapshots = new SnapshotStore({ sync, log: this.log, reader, barrier: () => source.barrier(), runtime, limits })
+    this.sessions = new Sessions(runtime, limits.sessionGraceMs)
+    this.hub = new Hub({
+      sync,
+      log: this.log,
+      sessions: this.sessions,
+      runtime,
+      logger,
+      limits,
+      snapshot: (channel, view) => this.snapshots.get(channel, view),
+      barrier: () => source.barrier(),
+      issueToken: (claims) => this.#issueToken(claims),
+    })
+    const requests = new Requests({
+      hub: this.hub,
+      runtime,
+      logger,
+      limits,
+      verifyToken: (token) => verifyToken(parts.secrets, token, runtime.now()),
+    })
+    this.#webSockets = new WebSocketTransport({ hub: this.hub, requests, limits, runtime })
+  }
+
+  /** Resolves when the stream flows and has caught up. */
+  start(): Promise<void> {
+    return this.#parts.source.start(this.#router)
+  }
+
+  /** An upgrade whose path and origin have been checked. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.#webSockets.upgrade(request, socket, head)
+  }
+
+  /** A new session for a user; its token is good for `tokenTtlMs`. */
+  issueSession(user: User, channels?: readonly string[]): PageSession {
+    const id = this.#parts.runtime.randomText(16)
+    return { id, token: this.#issueToken({ session: id, user, channels }).token }
+  }
+
+  /**
+   * The rows of a channel as a user may see them, including everything committed before the call.
+   * @throws LockstepError `no_channel` where there is none or it is not for this user, `unavailable`.
+   */
+  async snapshotFor(user: User, channel: string, channels?: readonly string[]): Promise<CachedSnapshot> {
+    const audience = isChannel(channel) ? await this.#authoriser.audienceOf({ user, channels }, channel) : undefined
+    const view = audience === undefined ? undefined : this.#parts.sync.viewOf(audience)
+    if (view === undefined) throw new LockstepError('no_channel')
+    await this.#parts.source.barrier()
+    return this.snapshots.get(channel, view, { fresh: true })
+  }
+
+  /** Resolves when everything committed before the call has been handed to every connection with room. */
+  async barrier(): Promise<WirePosition> {
+    const lsn = await this.#parts.source.barrier()
+    this.hub.flush()
+    return encodePosition({ epoch: this.log.position.epoch, lsn })
+  }
+
+  async close(): Promise<void> {
+    this.hub.close(this.#parts.limits.returnSpreadMs)
+    this.#webSockets.close()
+    await this.#parts.source.close()
+    await this.#bus.close()
+  }
+
+  #issueToken(claims: { session: string; user: User; channels?: readonly string[] | undefined }): {
+    token: string
+    expiresAt: number
+  } {
+    const [secret] = this.#parts.secrets
+    if (secret === undefined) throw new Error('no secret to sign tokens with')
+    const expiresAt = this.#parts.runtime.now() + this.#parts.limits.tokenTtlMs
+    return { token: signToken(secret, { ...claims, expiresAt }), expiresAt }
+  }
+}

@@ -1,0 +1,42 @@
+import { matchChannel } from '@lockstep/protocol'
+import type { Sync, User } from '../definition/definition.ts'
+import type { Logger } from '../runtime/logger.ts'
+
+/** Who asks, and for which channels it may ask at all. */
+export interface Asker {
+  readonly user: User
+  readonly channels: readonly string[] | undefined
+}
+
+/** Asks the application whether a user may see a channel. */
+export class Authoriser {
+  readonly #sync: Sync
+  readonly #logger: Logger
+
+  constructor(sync: Sync, logger: Logger) {
+    this.#sync = sync
+    this.#logger = logger
+  }
+
+  /**
+   * The audience as which the asker sees the channel; undefined where it may not, where no such channel
+   * is declared, and where the rule throws: from outside these are one and the same.
+   */
+  async audienceOf(asker: Asker, channel: string): Promise<string | undefined> {
+    if (asker.channels !== undefined && !asker.channels.includes(channel)) return undefined
+    for (const { pattern, rule } of this.#sync.channels) {
+      const params = matchChannel(pattern, channel)
+      if (params === undefined) continue
+      try {
+        const audience = await rule.authorize({ user: asker.user, channel, params })
+        if (audience === true) return 'member'
+        return typeof audience === 'string' && audience !== '' ? audience : undefined
+      } catch (error) {
+        const name = error instanceof Error ? error.name : 'unknown'
+        this.#logger.error(`authorize of channel pattern "${pattern.source}" failed: ${name}`)
+        return undefined
+      }
+    }
+    return undefined
+  }
+}

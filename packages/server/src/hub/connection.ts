@@ -1,0 +1,72 @@
+import { LockstepError, type ServerMessage } from '@lockstep/protocol'
+import type { Session } from '../session/session.ts'
+import { Batch } from './batch.ts'
+import type { Carrier } from './carrier.ts'
+import type { Subscription } from './subscription.ts'
+
+/**
+ * The life of one carrier. Has no queue of its own: what a full carrier cannot take stays in the log, and
+ * the connection's subscriptions remember how far they were sent (promise G12).
+ */
+export class Connection {
+  readonly carrier: Carrier
+  readonly subscriptions: Map<string, Subscription> = new Map()
+  /** Undefined until `hello`. */
+  session: Session | undefined
+  /** The carrier is at its bound: nothing but answers to requests is sent until it has drained. */
+  full = false
+  /** Number of subscriptions in state `behind`. */
+  behind = 0
+  closed = false
+  /** Something was heard since the last heartbeat. */
+  alive = true
+  /** Tokens left of the request allowance, and when it was last filled. @see Requests */
+  allowance: number
+  allowanceAt: number
+  /** What waits for the connection to have caught up: confirmations and barrier replies, in order. */
+  afterCatchUp: Batch[] | undefined
+  readonly #onDrained: (connection: Connection) => void
+
+  constructor(carrier: Carrier, allowance: number, now: number, onDrained: (connection: Connection) => void) {
+    this.carrier = carrier
+    this.allowance = allowance
+    this.allowanceAt = now
+    this.#onDrained = onDrained
+  }
+
+  /** Sends at once, whether full or not: only for answers, whose number requests bound. */
+  send(message: ServerMessage): void {
+    this.sendBatch(Batch.of(message))
+  }
+
+  sendBatch(batch: Batch): void {
+    if (this.closed) return
+    if (!this.carrier.send(batch)) this.full = true
+  }
+
+  sendError(error: LockstepError, about: { id?: number; channel?: string } = {}): void {
+    this.send({ type: 'error', ...about, error: error.toJSON() })
+  }
+
+  /** Closes with the error's close code. */
+  fail(error: LockstepError): void {
+    if (!this.closed) this.carrier.close(error.close, error.code)
+  }
+
+  /** For carriers: room again. */
+  drained(): void {
+    if (!this.full) return
+    this.full = false
+    this.#onDrained(this)
+  }
+
+  /** For carriers: the peer lives. */
+  heard(): void {
+    this.alive = true
+  }
+
+  /** Everything that live subscriptions should have been sent has been handed to the carrier. */
+  get caughtUp(): boolean {
+    return this.behind === 0
+  }
+}

@@ -1,0 +1,323 @@
+import { type ErrorCode, encodePosition, LockstepError, type Position, type ResetReason } from '@lockstep/protocol'
+import type { Sync } from '../definition/definition.ts'
+import type { Limits } from '../limits.ts'
+import type { Delivery, Log, LogReader, Writer } from '../log/log.ts'
+import type { Logger } from '../runtime/logger.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import type { SessionClaims, Sessions } from '../session/session.ts'
+import type { Frame } from '../log/frame.ts'
+import { Authoriser } from './authoriser.ts'
+import { Batch } from './batch.ts'
+import type { Carrier } from './carrier.ts'
+import { catchUp, fallBehind, leaveBehind, sendInOrder } from './catch-up.ts'
+import { Connection } from './connection.ts'
+import { confirmedBatch, Fanout } from './fanout.ts'
+import { Heartbeat } from './heartbeat.ts'
+import { SubscriberLists } from './subscriber-list.ts'
+import { Subscription } from './subscription.ts'
+
+export interface HubParts {
+  readonly sync: Sync
+  readonly log: Log
+  readonly sessions: Sessions
+  readonly runtime: Runtime
+  readonly logger: Logger
+  readonly limits: Limits
+  /** The rows of a channel for a view, at a position that the log can be read on from. */
+  snapshot(channel: string, view: number): Promise<{ readonly position: Position; readonly frame: Frame }>
+  /** Resolves with an LSN when everything committed before the call is in the log. */
+  barrier(): Promise<number>
+  issueToken(claims: Omit<SessionClaims, 'expiresAt'>): { token: string; expiresAt: number }
+}
+
+/**
+ * Connections, subscriptions, and who gets what. Authorises once per subscribe; afterwards a change costs
+ * each subscriber one write of shared bytes. Reads the log for whoever has to catch up.
+ */
+export class Hub implements LogReader {
+  readonly connections: Set<Connection> = new Set()
+  readonly #parts: HubParts
+  readonly #lists = new SubscriberLists()
+  readonly #fanout: Fanout
+  readonly #authoriser: Authoriser
+  readonly #heartbeat: Heartbeat
+  #closing = false
+  #resets = 0
+
+  constructor(parts: HubParts) {
+    this.#parts = parts
+    this.#authoriser = new Authoriser(parts.sync, parts.logger)
+    this.#fanout = new Fanout(this.#lists, parts.runtime, {
+      fallBehind,
+      reload: (subscription, reason) => this.#reload(subscription, reason),
+      confirm: (writer, lsn) => this.#confirm(writer, lsn),
+    })
+    this.#heartbeat = new Heartbeat(this.connections, parts, (connection) => this.#renewToken(connection))
+    parts.log.onAppend(this)
+  }
+
+  status(): { connections: number; subscriptions: number; behind: number; resets: number } {
+    let subscriptions = 0
+    let behind = 0
+    for (const connection of this.connections) {
+      subscriptions += connection.subscriptions.size
+      behind += connection.behind
+    }
+    return { connections: this.connections.size, subscriptions, behind, resets: this.#resets }
+  }
+
+  // ---- what the log says ----------------------------------------------------------------------------
+
+  transaction(lsn: number, deliveries: readonly Delivery[], writer: Writer | undefined): void {
+    this.#fanout.take(lsn, deliveries, writer)
+  }
+
+  progress(_lsn: number): void {}
+
+  epoch(_position: Position): void {
+    this.#reloadAll('epoch')
+  }
+
+  reset(_lsn: number, reason: ResetReason): void {
+    this.#reloadAll(reason)
+  }
+
+  /** Hands everything that the log holds to the carriers that have room. */
+  flush(): void {
+    this.#fanout.flush()
+  }
+
+  // ---- connections ----------------------------------------------------------------------------------
+
+  /** @throws LockstepError `unavailable` at the bound on connections, or while closing. */
+  connect(carrier: Carrier): Connection {
+    const { limits, runtime } = this.#parts
+    if (this.#closing) throw new LockstepError('restarting')
+    if (this.connections.size >= limits.connectionsMax) {
+      throw new LockstepError('unavailable', 'The server has as many connections as it may.')
+    }
+    const connection = new Connection(carrier, limits.requestsBurst, runtime.now(), (drained) => this.#goOn(drained))
+    this.connections.add(connection)
+    return connection
+  }
+
+  /** The carrier is gone. Harmless when repeated. */
+  disconnect(connection: Connection): void {
+    if (connection.closed) return
+    connection.closed = true
+    for (const subscription of connection.subscriptions.values()) this.#end(subscription)
+    connection.subscriptions.clear()
+    connection.afterCatchUp = undefined
+    this.connections.delete(connection)
+    this.#parts.sessions.disconnect(connection)
+  }
+
+  /** Takes verified claims for a connection. An older connection of the session is closed. */
+  welcome(connection: Connection, claims: SessionClaims): void {
+    const { session, replaced } = this.#parts.sessions.connect(claims, connection)
+    if (replaced !== undefined && replaced !== connection) {
+      replaced.fail(new LockstepError('replaced'))
+      this.disconnect(replaced)
+    }
+    const { token, expiresAt } = this.#parts.issueToken({
+      session: session.id,
+      user: session.user,
+      channels: session.channels,
+    })
+    session.tokenExpiresAt = expiresAt
+    connection.send({ type: 'welcome', session: session.id, token, heartbeatMs: this.#parts.limits.heartbeatMs })
+  }
+
+  // ---- subscriptions --------------------------------------------------------------------------------
+
+  async subscribe(connection: Connection, id: number, channel: string, from: Position | undefined): Promise<void> {
+    const { session } = connection
+    if (session === undefined) return connection.fail(new LockstepError('unauthorized'))
+    this.#remove(connection, channel)
+    if (connection.subscriptions.size >= this.#parts.limits.subscriptionsMax) {
+      return connection.sendError(new LockstepError('too_many'), { id, channel })
+    }
+    const subscription = new Subscription(connection, channel)
+    connection.subscriptions.set(channel, subscription)
+    const audience = await this.#authoriser.audienceOf(session, channel)
+    const view = audience === undefined ? undefined : this.#parts.sync.viewOf(audience)
+    if (subscription.state === 'ended') return
+    if (audience === undefined || view === undefined) {
+      this.#remove(connection, channel)
+      return connection.sendError(new LockstepError('no_channel'), { id, channel })
+    }
+    subscription.audience = audience
+    subscription.view = view
+    connection.send({ type: 'subscribed', id, channel })
+    if (from === undefined) return this.#load(subscription)
+    this.flush()
+    const range = this.#parts.log.read(channel, view, from, 1)
+    if ('reset' in range) return this.#reload(subscription, range.reset)
+    this.#lists.add(subscription)
+    this.#continue(subscription, from.lsn)
+  }
+
+  unsubscribe(connection: Connection, channel: string): void {
+    this.#remove(connection, channel)
+  }
+
+  /** Answers when everything committed before now has been sent to this connection. */
+  async barrier(connection: Connection, id: number): Promise<void> {
+    try {
+      const lsn = await this.#parts.barrier()
+      this.flush()
+      const position = encodePosition({ epoch: this.#parts.log.position.epoch, lsn })
+      if (!sendInOrder(connection, Batch.of({ type: 'barrier', id, position }))) {
+        connection.fail(new LockstepError('too_fast'))
+      }
+    } catch (cause) {
+      this.#parts.logger.warn(`a barrier failed: ${codeOf(cause)}`)
+      connection.sendError(new LockstepError('unavailable', undefined, { cause }), { id })
+    }
+  }
+
+  /** Asks again whether this user's sessions may see their channels; what they lost goes at once (G9). */
+  async reauthorize(userId: string | number): Promise<void> {
+    const asked: Promise<void>[] = []
+    for (const session of this.#parts.sessions.values()) {
+      if (session.user.id !== userId || session.connection === undefined) continue
+      asked.push(this.#reauthorizeConnection(session.connection))
+    }
+    await Promise.all(asked)
+  }
+
+  async #reauthorizeConnection(connection: Connection): Promise<void> {
+    const { session } = connection
+    if (session === undefined) return
+    await Promise.all(
+      [...connection.subscriptions.values()].map(async (subscription) => {
+        const audience = await this.#authoriser.audienceOf(session, subscription.channel)
+        const view = audience === undefined ? undefined : this.#parts.sync.viewOf(audience)
+        // One that is still being authorised was asked on its own, possibly before the change: it is asked again too.
+        if (subscription.state === 'ended') return
+        if (audience === undefined || view === undefined) {
+          this.#remove(connection, subscription.channel)
+          connection.send({ type: 'revoked', channel: subscription.channel })
+        } else if (view !== subscription.view && subscription.state !== 'authorizing') {
+          this.#lists.remove(subscription)
+          leaveBehind(subscription)
+          subscription.audience = audience
+          subscription.view = view
+          this.#reload(subscription, 'audience')
+        }
+      }),
+    )
+  }
+
+  /** Tells everyone to come back, spread over `spreadMs`, and ends all connections. */
+  close(spreadMs: number): void {
+    this.#closing = true
+    this.flush()
+    this.#heartbeat.close()
+    const { runtime } = this.#parts
+    for (const connection of [...this.connections]) {
+      const retryMs = Math.round(spreadMs * fraction(runtime))
+      connection.send({ type: 'goodbye', retryMs })
+      connection.fail(new LockstepError('restarting'))
+      this.disconnect(connection)
+    }
+    this.#parts.sessions.clear()
+  }
+
+  // ---- inside ---------------------------------------------------------------------------------------
+
+  /** Reads the log on from `sentLsn` for a subscription that is in its list. */
+  #continue(subscription: Subscription, sentLsn: number): void {
+    fallBehind(subscription, sentLsn)
+    this.#goOn(subscription.connection)
+  }
+
+  #goOn(connection: Connection): void {
+    this.flush()
+    catchUp(connection, this.#parts.log, (subscription, reason) => this.#reload(subscription, reason))
+  }
+
+  #reloadAll(reason: ResetReason): void {
+    this.flush()
+    for (const connection of this.connections) {
+      for (const subscription of connection.subscriptions.values()) {
+        if (subscription.state === 'live' || subscription.state === 'behind') this.#reload(subscription, reason)
+        else if (subscription.state === 'loading') subscription.reset = reason
+      }
+    }
+  }
+
+  /** Starts a subscription anew from a snapshot, saying why. */
+  #reload(subscription: Subscription, reason: ResetReason): void {
+    this.#lists.remove(subscription)
+    leaveBehind(subscription)
+    subscription.reset = reason
+    this.#resets++
+    void this.#load(subscription)
+  }
+
+  async #load(subscription: Subscription): Promise<void> {
+    const { connection, channel } = subscription
+    subscription.state = 'loading'
+    subscription.announce = true
+    // Several calls may be under way for one subscription (reset upon reset): the newest wins.
+    const ticket = ++subscription.load
+    try {
+      const { position, frame } = await this.#parts.snapshot(channel, subscription.view)
+      if (subscription.load !== ticket || subscription.state !== 'loading') return
+      this.flush()
+      const { reset } = subscription
+      subscription.reset = undefined
+      const frames = [frame]
+      if (reset !== undefined) frames.unshift(...Batch.of({ type: 'reset', channel, reason: reset }).frames)
+      connection.sendBatch(new Batch(frames))
+      this.#lists.add(subscription)
+      this.#continue(subscription, position.lsn)
+    } catch (cause) {
+      if (subscription.load !== ticket || subscription.state !== 'loading') return
+      this.#parts.logger.error(`a snapshot of a channel failed: ${codeOf(cause)}`)
+      this.#remove(connection, channel)
+      connection.sendError(cause instanceof LockstepError ? cause : new LockstepError('unavailable'), { channel })
+    }
+  }
+
+  #remove(connection: Connection, channel: string): void {
+    const subscription = connection.subscriptions.get(channel)
+    if (subscription === undefined) return
+    connection.subscriptions.delete(channel)
+    this.#end(subscription)
+  }
+
+  #end(subscription: Subscription): void {
+    this.#lists.remove(subscription)
+    leaveBehind(subscription)
+    subscription.state = 'ended'
+  }
+
+  #confirm(writer: Writer, lsn: number): void {
+    if (writer.mutation === undefined) return
+    const connection = this.#parts.sessions.get(writer.session)?.connection
+    if (connection === undefined) return
+    const batch = confirmedBatch(writer.mutation, this.#parts.log.position.epoch, lsn)
+    if (!sendInOrder(connection, batch)) connection.fail(new LockstepError('too_fast'))
+  }
+
+  #renewToken(connection: Connection): void {
+    const { session } = connection
+    if (session === undefined) return
+    const { issueToken } = this.#parts
+    const { token, expiresAt } = issueToken({ session: session.id, user: session.user, channels: session.channels })
+    session.tokenExpiresAt = expiresAt
+    connection.send({ type: 'token', token })
+    void this.#reauthorizeConnection(connection)
+  }
+}
+
+function codeOf(error: unknown): ErrorCode | string {
+  return error instanceof LockstepError ? error.code : error instanceof Error ? error.name : 'unknown'
+}
+
+/** A random number in [0, 1), from the runtime's randomness. */
+function fraction(runtime: Runtime): number {
+  return (Buffer.from(runtime.randomText(4), 'base64url').readUInt32BE(0) % 1_000_000) / 1_000_000
+}

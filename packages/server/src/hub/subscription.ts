@@ -1,0 +1,39 @@
+import type { ResetReason } from '@lockstep/protocol'
+import type { Connection } from './connection.ts'
+import type { SubscriberList } from './subscriber-list.ts'
+
+/**
+ * Where a subscription stands:
+ *
+ * - `authorizing`: the application is asked;
+ * - `loading`: waits for a snapshot;
+ * - `behind`: has been sent everything up to `sentLsn`; the log has, or may have, more;
+ * - `live`: has been sent everything that its list has been given;
+ * - `ended`: unsubscribed, revoked, replaced, or its connection is gone.
+ */
+export type SubscriptionState = 'authorizing' | 'loading' | 'behind' | 'live' | 'ended'
+
+/** One session's interest in one channel. The cursor `sentLsn` is all the queue it has: the log is the queue. */
+export class Subscription {
+  readonly connection: Connection
+  readonly channel: string
+  state: SubscriptionState = 'authorizing'
+  audience = ''
+  view = 0
+  list: SubscriberList | undefined
+  /** Index in `list`, for removal in constant time. */
+  index = -1
+  /** Meaningful while `behind`. */
+  sentLsn = 0
+  /** `live` is yet to be said to the client. */
+  announce = true
+  /** Set by whoever makes it `loading`: told to the client before the snapshot. */
+  reset: ResetReason | undefined
+  /** Counts the loads begun: an older one that ends later is ignored. */
+  load = 0
+
+  constructor(connection: Connection, channel: string) {
+    this.connection = connection
+    this.channel = channel
+  }
+}

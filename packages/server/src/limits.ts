@@ -1,0 +1,55 @@
+/** Every bound of a server, with its unit last. */
+export interface Limits {
+  /** How far back clients can resume, and how far the slot trails (so that a restart loses nothing). */
+  readonly retentionMs: number
+  /** Window of one channel and view, in bytes of encoded messages. */
+  readonly logBytesMax: number
+  /** All windows together. */
+  readonly logTotalBytesMax: number
+  /** One channel's share of a transaction; beyond it subscribers get a snapshot. */
+  readonly transactionBytesMax: number
+  /** All channels' shares of one transaction; beyond it every channel is reset. */
+  readonly transactionTotalBytesMax: number
+  /** All cached snapshots together. */
+  readonly snapshotBytesMax: number
+  /** Bytes waiting in one connection's socket before the connection counts as full. */
+  readonly outboxBytesMax: number
+  readonly heartbeatMs: number
+  /** Time from the upgrade to the first message. */
+  readonly helloMs: number
+  /** How long a session outlives its connection. */
+  readonly sessionGraceMs: number
+  readonly tokenTtlMs: number
+  readonly connectionsMax: number
+  readonly subscriptionsMax: number
+  /** Largest message of a client, in bytes. */
+  readonly messageBytesMax: number
+  /** Requests of one connection: steady rate and burst. */
+  readonly requestsPerSecond: number
+  readonly requestsBurst: number
+  /** Body of a write or of an HTTP request to the sync server. */
+  readonly bodyBytesMax: number
+  /** Over how long clients are told to spread their return when the server closes. */
+  readonly returnSpreadMs: number
+}
+
+export const defaultLimits: Limits = {
+  retentionMs: 60_000,
+  logBytesMax: 16_777_216,
+  logTotalBytesMax: 268_435_456,
+  transactionBytesMax: 8_388_608,
+  transactionTotalBytesMax: 134_217_728,
+  snapshotBytesMax: 134_217_728,
+  outboxBytesMax: 262_144,
+  heartbeatMs: 15_000,
+  helloMs: 5_000,
+  sessionGraceMs: 10_000,
+  tokenTtlMs: 3_600_000,
+  connectionsMax: 100_000,
+  subscriptionsMax: 1_000,
+  messageBytesMax: 65_536,
+  requestsPerSecond: 100,
+  requestsBurst: 2_500,
+  bodyBytesMax: 10_485_760,
+  returnSpreadMs: 2_000,
+}

@@ -1,0 +1,165 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { LockstepError } from '@lockstep/protocol'
+import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import type { Batch } from '../hub/batch.ts'
+import type { Carrier } from '../hub/carrier.ts'
+import type { Connection } from '../hub/connection.ts'
+import type { Hub } from '../hub/hub.ts'
+import type { Requests } from '../hub/requests.ts'
+import type { Limits } from '../limits.ts'
+import type { Runtime, Timer } from '../runtime/runtime.ts'
+
+export interface WebSocketParts {
+  readonly hub: Hub
+  readonly requests: Requests
+  readonly limits: Limits
+  readonly runtime: Runtime
+}
+
+/** Control frames (pings) a client may send between two heartbeats. */
+const pingsMax = 100
+
+/**
+ * Carries the hub's messages over WebSockets. `ws` speaks the protocol (handshake, parsing, pongs, close);
+ * messages go out as whole ready-made frames straight to the socket, so that a frame is built once for all.
+ */
+export class WebSocketTransport {
+  readonly #parts: WebSocketParts
+  readonly #server: WebSocketServer
+
+  constructor(parts: WebSocketParts) {
+    this.#parts = parts
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: parts.limits.messageBytesMax,
+    })
+  }
+
+  /** Completes an upgrade whose path and origin have been checked. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      try {
+        open(webSocket, socket, this.#parts)
+      } catch (error) {
+        const refusal = error instanceof LockstepError ? error : new LockstepError('internal', undefined, { cause: error })
+        webSocket.close(refusal.close, refusal.code)
+      }
+    })
+  }
+
+  close(): void {
+    this.#server.close()
+  }
+}
+
+/** The state of one socket; listeners are shared functions that find it on their `this`, to save memory. */
+class WebSocketCarrier implements Carrier {
+  readonly webSocket: CarriedWebSocket
+  readonly socket: Duplex
+  readonly parts: WebSocketParts
+  readonly connection: Connection
+  /** Ends a connection that never says hello. */
+  helloTimer: Timer | undefined
+  pings = 0
+  closing = false
+
+  constructor(webSocket: CarriedWebSocket, socket: Duplex, parts: WebSocketParts) {
+    this.webSocket = webSocket
+    this.socket = socket
+    this.parts = parts
+    this.connection = parts.hub.connect(this)
+    this.helloTimer = parts.runtime.timer(parts.limits.helloMs, () => {
+      if (this.connection.session === undefined) this.connection.fail(new LockstepError('timeout'))
+    })
+  }
+
+  send(batch: Batch): boolean {
+    const { socket } = this
+    // `write` says false above its own mark, far below our bound: only then is the real length looked at.
+    return socket.write(batch.bytes) || socket.writableLength < this.parts.limits.outboxBytesMax
+  }
+
+  ping(): void {
+    this.pings = 0
+    if (!this.closing) this.webSocket.ping()
+  }
+
+  close(code: number, reason: string): void {
+    if (this.closing) return
+    this.closing = true
+    this.webSocket.close(code, reason)
+  }
+
+  terminate(): void {
+    this.webSocket.terminate()
+  }
+
+  take(text: string): void {
+    if (this.closing) return
+    this.parts.requests.take(this.connection, text)
+    if (this.connection.session !== undefined && this.helloTimer !== undefined) {
+      this.helloTimer.cancel()
+      this.helloTimer = undefined
+    }
+  }
+
+  gone(): void {
+    this.helloTimer?.cancel()
+    this.helloTimer = undefined
+    this.parts.hub.disconnect(this.connection)
+  }
+}
+
+const carrierKey = Symbol('carrier')
+
+interface CarriedWebSocket extends WebSocket {
+  [carrierKey]?: WebSocketCarrier
+}
+
+interface CarriedSocket extends Duplex {
+  [carrierKey]?: WebSocketCarrier
+}
+
+function open(webSocket: CarriedWebSocket, socket: CarriedSocket, parts: WebSocketParts): void {
+  const carrier = new WebSocketCarrier(webSocket, socket, parts)
+  webSocket[carrierKey] = carrier
+  socket[carrierKey] = carrier
+  webSocket.on('message', onMessage)
+  webSocket.on('pong', onPong)
+  webSocket.on('ping', onPing)
+  webSocket.on('close', onClose)
+  webSocket.on('error', onError)
+  socket.on('drain', onDrain)
+}
+
+function onMessage(this: CarriedWebSocket, data: RawData, isBinary: boolean): void {
+  const carrier = this[carrierKey]
+  if (carrier === undefined) return
+  if (isBinary) return carrier.close(1003, 'text only')
+  carrier.take(data.toString())
+}
+
+function onPong(this: CarriedWebSocket): void {
+  this[carrierKey]?.connection.heard()
+}
+
+function onPing(this: CarriedWebSocket): void {
+  const carrier = this[carrierKey]
+  if (carrier === undefined) return
+  carrier.connection.heard()
+  if (++carrier.pings > pingsMax) carrier.connection.fail(new LockstepError('too_fast'))
+}
+
+function onClose(this: CarriedWebSocket): void {
+  this[carrierKey]?.gone()
+}
+
+/** A broken frame or socket: `ws` closes with the standard's code, and `close` follows. */
+function onError(this: CarriedWebSocket): void {}
+
+function onDrain(this: CarriedSocket): void {
+  this[carrierKey]?.connection.drained()
+}

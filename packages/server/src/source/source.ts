@@ -29,8 +29,11 @@ export interface SourceStatus {
 export interface SourceSink {
   /** `lsn` is the commit's LSN, rising from call to call; `at` is the time of the commit, ms since 1970. */
   begin(xid: number, lsn: number, at: number): void
-  /** Create: `before` is null. Destroy: `after` is null. Update: `before` may be null (replica identity by index, key unchanged). */
-  change(collection: Collection, before: Tuple | null, after: Tuple | null): void
+  /**
+   * Create: `before` is null. Destroy: `after` is null. Update: `before` may be null (replica identity by
+   * index, key unchanged), which is why `event` is told beside them.
+   */
+  change(collection: Collection, before: Tuple | null, after: Tuple | null, event: RowEvent): void
   truncate(collection: Collection): void
   /** Content of `pg_logical_emit_message(true, 'lockstep', content)`. */
   message(content: string): void
@@ -40,6 +43,8 @@ export interface SourceSink {
   /** The log starts anew under this epoch. Called once before the first transaction, and on slot loss. */
   epoch(epoch: string, lsn: number): void
 }
+
+export type RowEvent = 'create' | 'update' | 'destroy'
 
 /** One row version, columns numbered as in its Collection. */
 export interface Tuple {

@@ -28,6 +28,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorFacts>> = {
     retryable: false,
     message: 'This idempotency key was used for another request.',
   },
+  conflict: { http: 409, close: 4409, retryable: false, message: 'The change contradicts other data.' },
   replaced: { http: 409, close: 4409, retryable: false, message: 'The session connected anew elsewhere.' },
   too_large: { http: 413, close: 4413, retryable: false, message: 'This is larger than the bound.' },
   too_many: { http: 413, close: 4413, retryable: false, message: 'The bound on subscriptions is reached.' },
@@ -68,6 +69,7 @@ export type ErrorCode =
   | 'method_not_allowed'
   | 'timeout'
   | 'key_reused'
+  | 'conflict'
   | 'replaced'
   | 'too_large'
   | 'too_many'

@@ -1,0 +1,65 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { ensureInstalled } from './install.mjs'
+import { hashOf, isFresh, markFresh } from './stamp.mjs'
+import { captureBin, captureNpm, root, StepFailed, tail } from './step.mjs'
+
+/**
+ * @typedef {import('./stamp.mjs').Made & {
+ *   title: string,
+ *   make: () => Promise<{ code: number, output: string }>,
+ * }} Target
+ */
+
+const libraries = ['packages/protocol', 'packages/server', 'packages/client', 'packages/testing']
+
+/** @type {Target} */
+const packages = {
+  name: 'packages',
+  title: 'packages',
+  inputs: [...libraries, 'bench', 'tsconfig.json', 'tsconfig.base.json', 'package-lock.json'],
+  outputs: [...libraries.map((path) => `${path}/dist/index.js`), 'bench/dist/main.js'],
+  make() {
+    // An output that is gone is not missed by tsc as long as its .tsbuildinfo is there.
+    const forced = packages.outputs.every((path) => existsSync(join(root, path))) ? [] : ['--force']
+    return captureBin('typescript/bin/tsc', ['-b', ...forced])
+  },
+}
+
+/** @type {Target} */
+const scrum = {
+  name: 'scrum',
+  title: 'the Scrum board',
+  inputs: ['apps/scrum', ...packages.inputs],
+  outputs: ['apps/scrum/dist/server/main.js'],
+  make: () => captureNpm(['run', 'build', '--silent', '-w', 'apps/scrum']),
+}
+
+/** Installs and builds what is stale. @param {readonly Target[]} targets */
+async function makeReady(targets) {
+  await ensureInstalled()
+  for (const target of targets) {
+    if (await isFresh(target)) continue
+    console.log(`Building ${target.title} ...`)
+    const hash = await hashOf(target)
+    const { code, output } = await target.make()
+    if (code !== 0) {
+      throw new StepFailed(
+        `${tail(output, 80)}\n\nBuilding ${target.title} failed; mend what is named above.`,
+      )
+    }
+    await markFresh(target, hash)
+  }
+}
+
+/** For programs that need only the packages. */
+export const readyPackages = () => makeReady([packages])
+
+/** For programs that need the application too. */
+export const readyAll = () => makeReady([packages, scrum])
+
+/** `npm run build` */
+export default async function build() {
+  await readyAll()
+  console.log('Everything is built.')
+}

@@ -23,7 +23,7 @@ export interface SourceStatus {
 }
 
 /**
- * Takes the stream, call by call: `begin`, any of `create` `update` `destroy` `truncate` `message`, `commit`. Calls are
+ * Takes the stream, call by call: `begin`, any of `change` `truncate` `message`, `commit`. Calls are
  * synchronous; tuples are only valid during the call (they are views of the network buffer).
  */
 export interface SourceSink {

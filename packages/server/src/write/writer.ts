@@ -1,0 +1,288 @@
+import { encodePosition, LockstepError, type WirePosition } from '@lockstep/protocol'
+import type { Sql } from 'postgres'
+import type { User } from '../definition/definition.ts'
+import type { Logger } from '../runtime/logger.ts'
+import type { Runtime, Timer } from '../runtime/runtime.ts'
+import { announce, Operations } from './announce.ts'
+import { isConflictOfOrder, isConnectionLost, outwardError } from './faults.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import { claim, type MutationKey, Purge, record, scopeOf } from './mutations.ts'
+import { postgresTransactions } from './postgres.ts'
+import { type Recorded, recordedText, recordedValue } from './recorded.ts'
+import { headRequest, readHead, type WriteHead, type WriteRequest } from './request.ts'
+import { errorResponse, valueResponse } from './response.ts'
+import {
+  defaultWriteLimits,
+  type Execute,
+  type RespondOptions,
+  type Transactions,
+  type WriteFunction,
+  type WriteLimits,
+  type WriteOptions,
+  type WriteResult,
+  type Writer,
+} from './write.ts'
+
+export interface WriterParts {
+  readonly sql: Sql
+  readonly runtime: Runtime
+  readonly logger: Logger
+  /** The epoch that positions belong to now. */
+  readonly epoch: () => string
+  /** Who sends a request: the scope of its idempotency key. Asked only for requests that have one. */
+  readonly authenticate?: ((request: Request) => User | null | Promise<User | null>) | undefined
+  readonly limits?: Partial<WriteLimits> | undefined
+}
+
+/** A writer on the tables that `prepareWrites` makes. */
+export function createWriter(parts: WriterParts): Writer {
+  const limits = { ...defaultWriteLimits, ...parts.limits }
+  const shared = {
+    ...parts,
+    limits,
+    purge: new Purge({ ...parts, keyMs: limits.keyMs }),
+    inFlight: new InFlight(),
+  }
+  return new DatabaseWriter(shared, postgresTransactions(parts.sql))
+}
+
+interface SharedParts extends WriterParts {
+  readonly limits: WriteLimits
+  readonly purge: Purge
+  readonly inFlight: InFlight
+}
+
+class DatabaseWriter<Tx> implements Writer<Tx> {
+  readonly #parts: SharedParts
+  readonly #transactions: Transactions<Tx>
+
+  constructor(parts: SharedParts, transactions: Transactions<Tx>) {
+    this.#parts = parts
+    this.#transactions = transactions
+  }
+
+  async write<T>(
+    request: WriteRequest,
+    run: WriteFunction<Tx, T>,
+    options: WriteOptions = {},
+  ): Promise<Recorded<T>> {
+    return recordedValue<T>((await this.#write(request, run, options)).response)
+  }
+
+  async writeWithPosition<T>(
+    request: WriteRequest,
+    run: WriteFunction<Tx, T>,
+    options: WriteOptions = {},
+  ): Promise<WriteResult<Recorded<T>>> {
+    const { response, replayed } = await this.#write(request, run, options)
+    return { value: recordedValue<T>(response), position: await this.#position(), replayed }
+  }
+
+  async respond<T>(
+    request: WriteRequest,
+    run: WriteFunction<Tx, T>,
+    options: WriteOptions & RespondOptions = {},
+  ): Promise<Response> {
+    try {
+      const { response, replayed } = await this.#write(request, run, options)
+      return valueResponse(response, { status: options.status, replayed, position: await this.#position() })
+    } catch (error) {
+      return errorResponse(error, request, this.#parts.logger)
+    }
+  }
+
+  via<Other>(transactions: Transactions<Other>): Writer<Other> {
+    return new DatabaseWriter(this.#parts, transactions)
+  }
+
+  close(): Promise<void> {
+    return this.#parts.purge.settled()
+  }
+
+  async #write<T>(request: WriteRequest, run: WriteFunction<Tx, T>, options: WriteOptions): Promise<Done> {
+    const { inFlight, limits, purge } = this.#parts
+    const head = readHead(request)
+    if (inFlight.size >= limits.writesMax) {
+      throw new LockstepError('unavailable', 'Too many writes are in progress; try again.')
+    }
+    const leave = inFlight.enter()
+    try {
+      const key = await this.#keyOf(request, head, options)
+      if (key === undefined) return await this.#attempts(head, undefined, run, options)
+      // Retries of the same write wait here rather than in the database, where each would hold a connection.
+      const done = await inFlight.oneAtATime(`${key.scope}\n${key.key}`, () =>
+        this.#attempts(head, key, run, options),
+      )
+      purge.nudge()
+      return done
+    } finally {
+      leave()
+    }
+  }
+
+  async #keyOf(
+    request: WriteRequest,
+    head: WriteHead,
+    options: WriteOptions,
+  ): Promise<MutationKey | undefined> {
+    const { mutation, session } = head
+    if (mutation === undefined) return undefined
+    const { limits, runtime } = this.#parts
+    const fingerprint = await fingerprintOf(request, head, options.body, limits, runtime)
+    return { scope: scopeOf(await this.#userOf(request, options), session), key: mutation, fingerprint }
+  }
+
+  async #userOf(request: WriteRequest, options: WriteOptions): Promise<string | number | undefined> {
+    const { user } = options
+    if (user !== undefined) return typeof user === 'object' ? user.id : user
+    return (await this.#parts.authenticate?.(headRequest(request)))?.id
+  }
+
+  /** Runs the transaction, and again where it lost against another one. */
+  async #attempts<T>(
+    head: WriteHead,
+    key: MutationKey | undefined,
+    run: WriteFunction<Tx, T>,
+    options: WriteOptions,
+  ): Promise<Done> {
+    const { limits, runtime } = this.#parts
+    for (let attempt = 1; ; attempt++) {
+      let asked = false
+      try {
+        return await this.#once(head, key, run, options, () => {
+          asked = true
+        })
+      } catch (error) {
+        if (asked && isConnectionLost(error))
+          throw new LockstepError('unavailable', unknownOutcome, { cause: error })
+        if (!isConflictOfOrder(error) || attempt >= limits.attemptsMax) throw outwardError(error)
+      }
+      const [jitter = 0] = Buffer.from(runtime.randomText(1), 'base64url')
+      const waitMs = (jitter / 256) * 5 * 2 ** attempt
+      await new Promise<void>((resolve) => void runtime.timer(waitMs, resolve))
+    }
+  }
+
+  async #once<T>(
+    head: WriteHead,
+    key: MutationKey | undefined,
+    run: WriteFunction<Tx, T>,
+    options: WriteOptions,
+    beforeCommit: () => void,
+  ): Promise<Done> {
+    const { limits } = this.#parts
+    let done: Done | undefined
+    await this.#transactions.transaction(async (tx, execute) => {
+      const recorded = key === undefined ? undefined : await claim(execute, key)
+      if (recorded !== undefined) {
+        done = { response: recorded.response, replayed: true }
+        return
+      }
+      const operations = new Operations(limits)
+      const value = await this.#inTime(() =>
+        run({
+          sql: tx,
+          session: head.session,
+          mutation: head.mutation,
+          operation: (channel, name, envelope) => {
+            operations.add(channel, name, envelope)
+            return Promise.resolve()
+          },
+        }),
+      )
+      const response = recordedText(value, limits.responseBytesMax)
+      const { session, mutation } = head
+      // Sent together, so that they cost one round trip where the client can pipeline.
+      await Promise.all([
+        boundRows(execute, limits.rowsMax),
+        key === undefined || response === null ? undefined : record(execute, key, response),
+        announce(execute, { session, mutation, operations: operations.list }),
+      ])
+      done = { response, replayed: false }
+      beforeCommit()
+    }, options.isolation)
+    if (done === undefined) throw new Error('the transaction ended without having run')
+    return done
+  }
+
+  /** @throws LockstepError `unavailable` when the application's function takes too long */
+  async #inTime<T>(run: () => T | Promise<T>): Promise<T> {
+    const { limits, runtime } = this.#parts
+    let timer: Timer | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = runtime.timer(limits.transactionMs, () =>
+        reject(new LockstepError('unavailable', 'The write took too long and was rolled back.')),
+      )
+    })
+    try {
+      return await Promise.race([run(), late])
+    } finally {
+      timer?.cancel()
+    }
+  }
+
+  /** An upper bound of every commit so far; undefined when the database cannot be asked just now. */
+  async #position(): Promise<WirePosition | undefined> {
+    const { sql, epoch } = this.#parts
+    try {
+      const [row] = await sql<{ lsn: string }[]>`
+        SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text AS lsn`
+      return row === undefined ? undefined : encodePosition({ epoch: epoch(), lsn: Number(row.lsn) })
+    } catch {
+      return undefined // the write stands; the stream will confirm it
+    }
+  }
+}
+
+const unknownOutcome =
+  'The connection to the database was lost during the commit; the same request with the same key finds out whether it was done.'
+
+interface Done {
+  /** JSON text; null for nothing. */
+  readonly response: string | null
+  readonly replayed: boolean
+}
+
+/**
+ * Counts what the transaction has written so far, by Postgres' own counters, and refuses too much of it:
+ * every subscriber would have to take it in one message.
+ */
+async function boundRows(execute: Execute, rowsMax: number): Promise<void> {
+  const [row] = await execute(
+    `SELECT (coalesce(sum(pg_stat_get_xact_tuples_inserted(oid) + pg_stat_get_xact_tuples_updated(oid)
+      + pg_stat_get_xact_tuples_deleted(oid)), 0) > $1::bigint)::text AS over
+    FROM pg_class WHERE relkind = 'r' AND relnamespace <> 'pg_catalog'::regnamespace`,
+    [String(rowsMax)],
+  )
+  if (row?.over === 'true') throw new LockstepError('too_large', `A write changes at most ${rowsMax} rows.`)
+}
+
+/** Writes in progress: how many, and which keys. */
+class InFlight {
+  readonly #last = new Map<string, Promise<unknown>>()
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  enter(): () => void {
+    this.#size++
+    return () => {
+      this.#size--
+    }
+  }
+
+  /** Runs `run` after all earlier calls with the same key have ended, however they ended. */
+  async oneAtATime<T>(key: string, run: () => Promise<T>): Promise<T> {
+    const before = this.#last.get(key) ?? Promise.resolve()
+    const own = before.then(run, run)
+    const ended = own.catch(() => {})
+    this.#last.set(key, ended)
+    try {
+      return await own
+    } finally {
+      if (this.#last.get(key) === ended) this.#last.delete(key)
+    }
+  }
+}

@@ -1,0 +1,16 @@
+import react from '@vitejs/plugin-react'
+import { defineConfig } from 'vite'
+
+// Twice: `vite build` makes the browser's files, `vite build --ssr src/client/render.tsx` the renderer.
+export default defineConfig(({ isSsrBuild }) => ({
+  plugins: [react()],
+  publicDir: isSsrBuild ? false : 'public',
+  build: {
+    outDir: isSsrBuild ? 'dist/ssr' : 'dist/client',
+    emptyOutDir: true,
+    manifest: !isSsrBuild,
+    // Data in the HTML would break the content security policy's font-src and cannot be cached.
+    assetsInlineLimit: 0,
+    ...(!isSsrBuild && { rolldownOptions: { input: 'src/client/entry.tsx' } }),
+  },
+}))

@@ -1,7 +1,10 @@
 import type { ResetReason } from '@lockstep/protocol'
 import type { RoutedTransaction } from '../routing/routing.ts'
 
-/** Carries the routed stream from the node that holds the slot to every node's log, in order. */
+/**
+ * Carries the routed stream from the node that holds the slot to every node's log, in order. No two
+ * entries but `progress` have the same LSN within an epoch; LSNs rise.
+ */
 export interface Bus {
   /** Takes an entry. Once it resolves, the entry outlives the process as far as this bus can. */
   append(entry: BusEntry): void | Promise<void>
@@ -16,5 +19,12 @@ export type BusEntry =
   | { readonly kind: 'progress'; readonly lsn: number }
   /** The log starts anew. */
   | { readonly kind: 'epoch'; readonly epoch: string; readonly lsn: number }
-  /** Every channel must be read anew, e.g. a transaction that touched too many of them. */
-  | { readonly kind: 'reset'; readonly lsn: number; readonly reason: ResetReason }
+  /** Every channel must be read anew, e.g. a transaction that touched too many of them: its xid and writer. */
+  | {
+      readonly kind: 'reset'
+      readonly lsn: number
+      readonly reason: ResetReason
+      readonly xid?: number
+      readonly session?: string
+      readonly mutation?: string
+    }

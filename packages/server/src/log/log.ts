@@ -12,17 +12,29 @@ export interface Log {
   /** Everything up to here has been appended. */
   readonly position: Position
   /**
-   * Entries of a channel after `from`, oldest first, at most `bytesMax` of them (at least one); or why that cannot be told.
-   * A position at or beyond the window's start that is not beyond `position` can always be continued.
+   * Entries of a channel after `from`, oldest first, at most `bytesMax` of them (at least one); or why
+   * that cannot be told. A position at or beyond the window's start that is not beyond `position` can always be continued.
    */
   read(channel: string, view: number, from: Position, bytesMax?: number): LogRange | { readonly reset: ResetReason }
   /** LSN of the channel's newest entry of the view, or of what was before the window. */
   last(channel: string, view: number): number
   /** Keeps a channel's entries from being trimmed until released; used while a snapshot is cut. */
-  pin(channel: string): () => void
+  pin(channel: string): LogPin
   /** Entries held, for operators and bounds. */
   status(): LogStatus
   onAppend(reader: LogReader): void
+}
+
+/** Hold on a channel's windows. It is bounded too: a channel that outgrows it is trimmed all the same. */
+export interface LogPin {
+  /**
+   * Entries held of the view, oldest first, also those from before the pin. Undefined: something was
+   * trimmed or made void since the pin was set.
+   */
+  entries(view: number): readonly LogEntry[] | undefined
+  /** Xids of the last transactions, of any channel, that had been trimmed when the pin was set. */
+  readonly trimmedXids: readonly number[]
+  release(): void
 }
 
 export interface LogRange {

@@ -27,7 +27,12 @@ export interface SourceStatus {
  * synchronous; tuples are only valid during the call (they are views of the network buffer).
  */
 export interface SourceSink {
-  /** `lsn` is the commit's LSN, rising from call to call; `at` is the time of the commit, ms since 1970. */
+  /**
+   * `lsn` names the commit; it is greater than every LSN told before, also by `progress`, `epoch` and
+   * `barrier()`. A commit record may begin exactly at the byte where all that came before ended: so where
+   * commits are told by the start of their record, ends must be told as `end - 1`, or a client at that
+   * position would take the commit for a repetition. `at` is the time of the commit, ms since 1970.
+   */
   begin(xid: number, lsn: number, at: number): void
   /**
    * Create: `before` is null. Destroy: `after` is null. Update: `before` may be null (replica identity by

@@ -1,0 +1,98 @@
+import { channelLengthMax, encodeSegment, joinKey } from '@lockstep/protocol'
+import type { Collection, CollectionChannel, Sync } from '../definition/definition.ts'
+import type { Tuple } from '../source/source.ts'
+
+/** What the router works out once per collection. */
+export interface CollectionPlan {
+  readonly collection: Collection
+  /** `"items":{` */
+  readonly opening: string
+  readonly routes: readonly ChannelRoute[]
+  /** Columns that decide key and channels. */
+  readonly identity: readonly number[]
+  /** Columns that some view shows, rising. */
+  readonly shown: readonly number[]
+  /** Per column number: `"title":`. */
+  readonly names: readonly string[]
+  readonly views: readonly (readonly number[] | undefined)[]
+  /** Per view: the first view that shows the same columns of this collection. */
+  readonly sameAs: readonly number[]
+}
+
+export function planOf(collection: Collection, sync: Sync): CollectionPlan {
+  const routes = collection.channels.map((channel) => new ChannelRoute(channel))
+  const views = Array.from({ length: sync.viewCount }, (_, view) => collection.views[view])
+  const columnsText = views.map((columns) => JSON.stringify(columns ?? null))
+  const ascending = (a: number, b: number) => a - b
+  return {
+    collection,
+    opening: `${JSON.stringify(collection.name)}:{`,
+    routes,
+    identity: [...new Set([...collection.key, ...collection.channels.flatMap(({ columns }) => columns)])].sort(ascending),
+    shown: [...new Set(views.flatMap((columns) => columns ?? []))].sort(ascending),
+    names: collection.columns.map((name) => `${JSON.stringify(name)}:`),
+    views,
+    sameAs: columnsText.map((text) => columnsText.indexOf(text)),
+  }
+}
+
+/** Gives the channel that one template makes of a row. Remembers the last one: rows come in runs. */
+export class ChannelRoute {
+  readonly #pieces: readonly (string | number)[]
+  /** The column, where the template has exactly one. */
+  readonly #only: number | undefined
+  #lastText: string | undefined
+  #lastChannel: string | undefined
+
+  constructor({ template, columns }: CollectionChannel) {
+    let parameter = 0
+    const pieces: (string | number)[] = []
+    template.segments.forEach((segment, i) => {
+      if (i > 0) pieces.push('/')
+      const column = segment.kind === 'parameter' ? columns[parameter++] : undefined
+      pieces.push(segment.kind === 'fixed' ? segment.text : (column ?? 0))
+    })
+    this.#pieces = pieces
+    this.#only = columns.length === 1 ? columns[0] : undefined
+  }
+
+  /** Undefined: the row is in no such channel, since a value is null or empty or the name too long. */
+  channelOf(row: RowText): string | undefined {
+    if (this.#only === undefined) return this.#fill(row)
+    const text = row.text(this.#only)
+    if (text === null) return undefined
+    if (text !== this.#lastText) {
+      this.#lastChannel = this.#fill(row)
+      this.#lastText = text
+    }
+    return this.#lastChannel
+  }
+
+  #fill(row: RowText): string | undefined {
+    let channel = ''
+    for (const piece of this.#pieces) {
+      if (typeof piece === 'string') channel += piece
+      else {
+        const text = row.text(piece)
+        if (text === null || text === '') return undefined
+        channel += encodeSegment(text)
+      }
+    }
+    return channel.length > channelLengthMax ? undefined : channel
+  }
+}
+
+export type RowText = Pick<Tuple, 'text'>
+
+/** The row's key; undefined where a part is null: such a row cannot be told from others and is in no channel. */
+export function keyOf(key: readonly number[], row: RowText): string | undefined {
+  const [only] = key
+  if (key.length === 1 && only !== undefined) return row.text(only) ?? undefined
+  const parts: string[] = []
+  for (const column of key) {
+    const text = row.text(column)
+    if (text === null) return undefined
+    parts.push(text)
+  }
+  return joinKey(parts)
+}

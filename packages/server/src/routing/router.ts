@@ -1,0 +1,353 @@
+import type { ResetReason } from '@lockstep/protocol'
+import type { Bus, BusEntry } from '../bus/bus.ts'
+import type { Collection, Sync } from '../definition/definition.ts'
+import type { Logger } from '../runtime/logger.ts'
+import type { RowEvent, SourceSink, Tuple } from '../source/source.ts'
+import { ChannelChanges } from './channel-changes.ts'
+import type { Values } from './net-changes.ts'
+import { type CollectionPlan, keyOf, planOf, type RowText } from './plan.ts'
+import type { RoutedChannel } from './routing.ts'
+import { readWriterMessage } from './writer-message.ts'
+
+export interface RouterParts {
+  readonly sync: Sync
+  readonly bus: Bus
+  readonly limits: RouterLimits
+  readonly logger: Logger
+  /** The bus refused an entry: the stream must not be acknowledged beyond `takenLsn`. */
+  readonly onFault?: (error: unknown) => void
+}
+
+/** In UTF-16 units of JSON text: bytes, where the text is ASCII. */
+export interface RouterLimits {
+  readonly transactionBytesMax: number
+  readonly transactionTotalBytesMax: number
+}
+
+/** A change that cannot be told: its value is too large to be in the stream (unchanged TOAST). */
+const untold: ResetReason = 'too_large'
+
+/** What a channel costs beside its text, so that a transaction of very many channels is bounded too. */
+const channelSize = 200
+const rowSize = 16
+
+/** Turns rows into channels' changes: the net effect of each commit, per channel and view. */
+export class Router implements SourceSink {
+  readonly #parts: RouterParts
+  readonly #plans: ReadonlyMap<Collection, CollectionPlan>
+  readonly #channels = new Map<string, ChannelChanges>()
+  #recent: ChannelChanges | undefined
+  #size = 0
+  #resetAll: ResetReason | undefined
+  #xid = 0
+  #lsn = 0
+  #at = 0
+  #session: string | undefined
+  #mutation: string | undefined
+  #takenLsn = 0
+
+  constructor(parts: RouterParts) {
+    this.#parts = parts
+    this.#plans = new Map(parts.sync.collections.map((collection) => [collection, planOf(collection, parts.sync)]))
+  }
+
+  /** Everything up to this LSN has been taken by the bus and may be acknowledged. */
+  get takenLsn(): number {
+    return this.#takenLsn
+  }
+
+  begin(xid: number, lsn: number, at: number): void {
+    this.#clear()
+    this.#xid = xid
+    this.#lsn = lsn
+    this.#at = at
+  }
+
+  change(collection: Collection, before: Tuple | null, after: Tuple | null, event: RowEvent): void {
+    const plan = this.#plans.get(collection)
+    if (plan === undefined || this.#resetAll !== undefined) return
+    if (event === 'create') {
+      if (after !== null) this.#create(plan, after)
+    } else if (event === 'destroy') {
+      if (before !== null) this.#destroy(plan, before)
+    } else if (after !== null) {
+      if (before === null ? holds(plan, after) : staysInPlace(plan, before, after)) {
+        this.#update(plan, before, after)
+      } else if (before !== null) this.#move(plan, before, after)
+      else this.#resetEverything(untold)
+    }
+  }
+
+  truncate(_collection: Collection): void {
+    // Which channels the table's rows were in cannot be told any more.
+    this.#resetEverything('truncated')
+  }
+
+  message(content: string): void {
+    const message = readWriterMessage(content)
+    if (typeof message === 'string') {
+      this.#parts.logger.warn(`ignored a lockstep message of transaction ${this.#xid}: ${message}`)
+      return
+    }
+    this.#session = message.session ?? this.#session
+    this.#mutation = message.mutation ?? this.#mutation
+    for (const { channel, text } of message.operations) {
+      if (this.#resetAll !== undefined) return
+      const changes = this.#changesOf(channel)
+      if (changes.isReset) continue
+      changes.addOperation(text)
+      this.#grow(changes, text.length)
+    }
+  }
+
+  commit(): void {
+    const writer = this.#writer()
+    if (this.#resetAll === undefined) {
+      const channels: RoutedChannel[] = []
+      for (const changes of this.#channels.values()) {
+        const routed = changes.routed(this.#parts.sync.viewCount)
+        if (routed !== undefined) channels.push(routed)
+      }
+      const transaction = { xid: this.#xid, lsn: this.#lsn, at: this.#at, ...writer, channels }
+      this.#append({ kind: 'transaction', transaction }, this.#lsn)
+    } else {
+      const { reason, lsn, xid } = { reason: this.#resetAll, lsn: this.#lsn, xid: this.#xid }
+      this.#parts.logger.warn(`transaction ${xid} resets every channel: ${reason}`)
+      this.#append({ kind: 'reset', lsn, reason, xid, ...writer }, lsn)
+    }
+    this.#clear()
+  }
+
+  progress(lsn: number): void {
+    this.#append({ kind: 'progress', lsn }, lsn)
+  }
+
+  epoch(epoch: string, lsn: number): void {
+    this.#clear() // a transaction whose rest was lost with the slot
+    this.#append({ kind: 'epoch', epoch, lsn }, lsn)
+  }
+
+  // ---- rows ---------------------------------------------------------------------------------------------
+
+  #create(plan: CollectionPlan, after: Tuple): void {
+    this.#enter(plan, after, null, undefined)
+  }
+
+  #destroy(plan: CollectionPlan, before: Tuple): void {
+    if (!holds(plan, before)) return this.#resetEverything(untold)
+    const key = keyOf(plan.collection.key, before)
+    if (key === undefined) return
+    for (const channel of channelsOf(plan, before)) this.#destroyIn(channel, plan, key)
+  }
+
+  /** An update that leaves key and channels as they are; `after` holds them. */
+  #update(plan: CollectionPlan, before: Tuple | null, after: Tuple): void {
+    const values = changedValues(plan, before, after)
+    const key = keyOf(plan.collection.key, after)
+    if (key === undefined || values === undefined) return
+    const size = sizeOf(values)
+    let shared = false
+    for (const channel of channelsOf(plan, after)) {
+      const changes = this.#changesOf(channel)
+      if (changes.isReset) continue
+      // Net changes keep the values and may merge others into them: each channel needs its own.
+      changes.changesOf(plan).update(key, shared ? [...values] : values)
+      shared = true
+      this.#grow(changes, size)
+    }
+  }
+
+  /** An update that changes the key, or may change the channels. */
+  #move(plan: CollectionPlan, before: Tuple, after: Tuple): void {
+    const row = rowOf(after, before)
+    const oldRow = rowOf(before, after) // columns outside the old tuple's identity did not change
+    if (!holds(plan, row)) return this.#resetEverything(untold)
+    const oldKey = keyOf(plan.collection.key, oldRow)
+    const key = keyOf(plan.collection.key, row)
+    if (oldKey === key) return this.#moveChannels(plan, before, after, row, oldRow, key)
+    if (oldKey !== undefined) {
+      for (const channel of channelsOf(plan, oldRow)) this.#destroyIn(channel, plan, oldKey)
+    }
+    this.#enter(plan, after, before, undefined)
+  }
+
+  #moveChannels(
+    plan: CollectionPlan,
+    before: Tuple,
+    after: Tuple,
+    row: RowText,
+    oldRow: RowText,
+    key: string | undefined,
+  ): void {
+    if (key === undefined) return
+    const oldChannels = channelsOf(plan, oldRow)
+    const channels = channelsOf(plan, row)
+    const values = changedValues(plan, before, after)
+    for (const channel of oldChannels) {
+      if (!channels.includes(channel)) this.#destroyIn(channel, plan, key)
+      else if (values !== undefined) {
+        const changes = this.#changesOf(channel)
+        if (changes.isReset) continue
+        changes.changesOf(plan).update(key, [...values])
+        this.#grow(changes, sizeOf(values))
+      }
+    }
+    this.#enter(plan, after, before, oldChannels)
+  }
+
+  /** Creates the whole row in its channels but those it is in already. */
+  #enter(plan: CollectionPlan, after: Tuple, before: Tuple | null, present: readonly string[] | undefined): void {
+    const row = before === null ? after : rowOf(after, before)
+    const key = keyOf(plan.collection.key, row)
+    if (key === undefined) return
+    let values: Values | undefined
+    let shared = false
+    for (const channel of channelsOf(plan, row)) {
+      if (present?.includes(channel)) continue
+      const changes = this.#changesOf(channel)
+      if (changes.isReset) continue
+      values ??= wholeRow(plan, after, before)
+      if (values === undefined) {
+        this.#size -= changes.reset(untold)
+        continue
+      }
+      changes.changesOf(plan).create(key, shared ? [...values] : values)
+      shared = true
+      this.#grow(changes, sizeOf(values))
+    }
+  }
+
+  #destroyIn(channel: string, plan: CollectionPlan, key: string): void {
+    const changes = this.#changesOf(channel)
+    if (changes.isReset) return
+    changes.changesOf(plan).destroy(key)
+    this.#grow(changes, rowSize + key.length)
+  }
+
+  // ---- bounds -------------------------------------------------------------------------------------------
+
+  #changesOf(channel: string): ChannelChanges {
+    if (this.#recent?.channel === channel) return this.#recent
+    let changes = this.#channels.get(channel)
+    if (changes === undefined) {
+      changes = new ChannelChanges(channel)
+      this.#channels.set(channel, changes)
+      this.#size += channelSize
+    }
+    this.#recent = changes
+    return changes
+  }
+
+  #grow(changes: ChannelChanges, size: number): void {
+    const { transactionBytesMax, transactionTotalBytesMax } = this.#parts.limits
+    changes.size += size
+    this.#size += size
+    if (changes.size > transactionBytesMax) this.#size -= changes.reset('too_large')
+    if (this.#size > transactionTotalBytesMax) this.#resetEverything('too_large')
+  }
+
+  #resetEverything(reason: ResetReason): void {
+    this.#resetAll ??= reason
+    this.#channels.clear()
+    this.#recent = undefined
+    this.#size = 0
+  }
+
+  // ---- out ----------------------------------------------------------------------------------------------
+
+  #writer(): { session?: string; mutation?: string } {
+    return {
+      ...(this.#session === undefined ? undefined : { session: this.#session }),
+      ...(this.#mutation === undefined ? undefined : { mutation: this.#mutation }),
+    }
+  }
+
+  #append(entry: BusEntry, lsn: number): void {
+    const taken = this.#parts.bus.append(entry)
+    if (taken === undefined) this.#takenLsn = lsn
+    else {
+      taken.then(
+        () => {
+          this.#takenLsn = lsn
+        },
+        (error: unknown) => {
+          this.#parts.logger.error(`the bus did not take the entry at ${lsn.toString(16)}`)
+          this.#parts.onFault?.(error)
+        },
+      )
+    }
+  }
+
+  #clear(): void {
+    this.#channels.clear()
+    this.#recent = undefined
+    this.#size = 0
+    this.#resetAll = undefined
+    this.#session = undefined
+    this.#mutation = undefined
+  }
+}
+
+/** Whether key and channels are surely the same before and after. */
+function staysInPlace(plan: CollectionPlan, before: Tuple, after: Tuple): boolean {
+  for (const column of plan.identity) if (!before.same(after, column)) return false
+  return true
+}
+
+/** Whether the tuple tells key and channels. */
+function holds(plan: CollectionPlan, row: Pick<Tuple, 'has'>): boolean {
+  return plan.identity.every((column) => row.has(column))
+}
+
+/** The texts of a row version, taken from the other version where it does not hold them. */
+function rowOf(version: Tuple, other: Tuple): Pick<Tuple, 'has' | 'text'> {
+  return {
+    has: (column) => version.has(column) || other.has(column),
+    text: (column) => (version.has(column) ? version : other).text(column),
+  }
+}
+
+function channelsOf(plan: CollectionPlan, row: RowText): readonly string[] {
+  const [first] = plan.routes
+  const channel = first?.channelOf(row)
+  if (plan.routes.length === 1) return channel === undefined ? none : [channel]
+  const channels = channel === undefined ? [] : [channel]
+  for (let i = 1; i < plan.routes.length; i++) {
+    const other = plan.routes[i]?.channelOf(row)
+    if (other !== undefined && !channels.includes(other)) channels.push(other)
+  }
+  return channels
+}
+
+const none: readonly string[] = []
+
+/** Undefined where a value is in neither version. */
+function wholeRow(plan: CollectionPlan, after: Tuple, before: Tuple | null): Values | undefined {
+  const values: Values = new Array(plan.collection.columns.length)
+  for (const column of plan.shown) {
+    if (after.has(column)) values[column] = after.json(column)
+    else if (before?.has(column)) values[column] = before.json(column)
+    else return undefined
+  }
+  return values
+}
+
+/** Undefined where nothing shown has changed. What is not held did not change; what `before` does not hold may have. */
+function changedValues(plan: CollectionPlan, before: Tuple | null, after: Tuple): Values | undefined {
+  let values: Values | undefined
+  for (const column of plan.shown) {
+    if (!after.has(column) || (before !== null && before.same(after, column))) continue
+    values ??= new Array(plan.collection.columns.length)
+    values[column] = after.json(column)
+  }
+  return values
+}
+
+function sizeOf(values: Values): number {
+  let size = rowSize
+  for (let column = 0; column < values.length; column++) {
+    const value = values[column]
+    if (value !== undefined) size += value.length + 12
+  }
+  return size
+}

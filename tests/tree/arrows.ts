@@ -1,0 +1,69 @@
+/**
+ * Who may import whom. A folder may import itself, and what stands here; nothing else of ours.
+ * Paths are from the root; a name in `packages/server/src` is a folder there.
+ */
+export const packageArrows: Readonly<Record<string, readonly string[]>> = {
+  'packages/protocol': [],
+  'packages/client': ['@lockstep/protocol'],
+  'packages/server': ['@lockstep/protocol'],
+  'packages/testing': ['@lockstep/server/embedded'],
+  'apps/scrum': [
+    '@lockstep/protocol',
+    '@lockstep/client',
+    '@lockstep/client/react',
+    '@lockstep/server',
+    '@lockstep/server/embedded',
+  ],
+  bench: [
+    '@lockstep/protocol',
+    '@lockstep/client',
+    '@lockstep/client/react',
+    '@lockstep/server',
+    '@lockstep/server/embedded',
+    '@lockstep/testing',
+  ],
+}
+
+/** Stages of the server: the way of a change is read from bottom to top. */
+export const serverArrows: Readonly<Record<string, readonly string[]>> = {
+  cli: ['setup', 'definition', 'embedded', 'source'],
+  http: ['hub', 'session', 'snapshot', 'write'],
+  transport: ['hub', 'log', 'session'],
+  hub: ['log', 'session', 'snapshot', 'lock', 'presence'],
+  snapshot: ['log', 'source', 'bus', 'routing'],
+  log: ['bus', 'routing'],
+  bus: ['routing'],
+  routing: ['source', 'bus'],
+  source: ['setup'],
+  write: ['setup'],
+  session: ['setup'],
+  lock: [],
+  presence: [],
+  setup: [],
+  embedded: ['setup'],
+  definition: [],
+  runtime: [],
+}
+
+/** What every stage of the server may import. */
+export const serverGround: readonly string[] = ['definition', 'runtime', 'limits.ts']
+
+/** Files of the server that know all stages: the composition and what it exports. */
+export const serverRoots: readonly string[] = ['index.ts', 'server.ts', 'engine.ts']
+
+/**
+ * Places outside `runtime/` that may read clocks, set timers or draw random numbers themselves, and why.
+ */
+export const impureAllowed: Readonly<Record<string, string>> = {
+  'packages/client/src/runtime/': 'this is the runtime',
+  'packages/server/src/runtime/': 'this is the runtime',
+  'packages/server/src/embedded/': 'works with processes and files of the operating system, never simulated',
+  'packages/server/src/cli/': 'a program of its own',
+  'packages/testing/src/': 'waits for real sockets, processes and browsers',
+}
+
+/** File names that say nothing about what is inside. */
+export const bannedNames: RegExp =
+  /^(utils?|helpers?|commons?|types?|managers?|handlers?|misc|shared)(\.|$)|[-.](utils?|helpers?|manager|handler)\./i
+
+export const linesMax = 400

@@ -105,7 +105,7 @@ export interface WriteLimits {
   readonly operationsMax: number
   /** JSON of a recorded response. */
   readonly responseBytesMax: number
-  /** Rows that one write may create, update and destroy. */
+  /** Rows of synced tables that one write may create, update and destroy. */
   readonly rowsMax: number
   /** Time for the application's function, after which the write is rolled back. */
   readonly transactionMs: number

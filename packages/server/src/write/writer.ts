@@ -11,9 +11,9 @@ import { postgresTransactions } from './postgres.ts'
 import { type Recorded, recordedText, recordedValue } from './recorded.ts'
 import { headRequest, readHead, type WriteHead, type WriteRequest } from './request.ts'
 import { errorResponse, valueResponse } from './response.ts'
+import { RowBound } from './row-bound.ts'
 import {
   defaultWriteLimits,
-  type Execute,
   type RespondOptions,
   type Transactions,
   type WriteFunction,
@@ -27,6 +27,8 @@ export interface WriterParts {
   readonly sql: Sql
   readonly runtime: Runtime
   readonly logger: Logger
+  /** The synced tables: rows in them count for `rowsMax`. */
+  readonly tables?: readonly { readonly schema: string; readonly table: string }[] | undefined
   /** The epoch that positions belong to now. */
   readonly epoch: () => string
   /** Who sends a request: the scope of its idempotency key. Asked only for requests that have one. */
@@ -41,6 +43,7 @@ export function createWriter(parts: WriterParts): Writer {
     ...parts,
     limits,
     purge: new Purge({ ...parts, keyMs: limits.keyMs }),
+    rows: new RowBound(parts.tables ?? [], limits.rowsMax),
     inFlight: new InFlight(),
   }
   return new DatabaseWriter(shared, postgresTransactions(parts.sql))
@@ -49,6 +52,7 @@ export function createWriter(parts: WriterParts): Writer {
 interface SharedParts extends WriterParts {
   readonly limits: WriteLimits
   readonly purge: Purge
+  readonly rows: RowBound
   readonly inFlight: InFlight
 }
 
@@ -170,10 +174,14 @@ class DatabaseWriter<Tx> implements Writer<Tx> {
     options: WriteOptions,
     beforeCommit: () => void,
   ): Promise<Done> {
-    const { limits } = this.#parts
+    const { limits, rows } = this.#parts
     let done: Done | undefined
     await this.#transactions.transaction(async (tx, execute) => {
-      const recorded = key === undefined ? undefined : await claim(execute, key)
+      // Sent together, here and below: one round trip where the client can pipeline.
+      const [recorded, rowsBefore] = await Promise.all([
+        key === undefined ? undefined : claim(execute, key),
+        rows.start(execute),
+      ])
       if (recorded !== undefined) {
         done = { response: recorded.response, replayed: true }
         return
@@ -192,9 +200,8 @@ class DatabaseWriter<Tx> implements Writer<Tx> {
       )
       const response = recordedText(value, limits.responseBytesMax)
       const { session, mutation } = head
-      // Sent together, so that they cost one round trip where the client can pipeline.
       await Promise.all([
-        boundRows(execute, limits.rowsMax),
+        rows.assert(execute, rowsBefore),
         key === undefined || response === null ? undefined : record(execute, key, response),
         announce(execute, { session, mutation, operations: operations.list }),
       ])
@@ -241,20 +248,6 @@ interface Done {
   /** JSON text; null for nothing. */
   readonly response: string | null
   readonly replayed: boolean
-}
-
-/**
- * Counts what the transaction has written so far, by Postgres' own counters, and refuses too much of it:
- * every subscriber would have to take it in one message.
- */
-async function boundRows(execute: Execute, rowsMax: number): Promise<void> {
-  const [row] = await execute(
-    `SELECT (coalesce(sum(pg_stat_get_xact_tuples_inserted(oid) + pg_stat_get_xact_tuples_updated(oid)
-      + pg_stat_get_xact_tuples_deleted(oid)), 0) > $1::bigint)::text AS over
-    FROM pg_class WHERE relkind = 'r' AND relnamespace <> 'pg_catalog'::regnamespace`,
-    [String(rowsMax)],
-  )
-  if (row?.over === 'true') throw new LockstepError('too_large', `A write changes at most ${rowsMax} rows.`)
 }
 
 /** Writes in progress: how many, and which keys. */

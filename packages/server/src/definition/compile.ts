@@ -49,7 +49,9 @@ function compileChannels(definition: SyncDefinition): Sync['channels'] {
   const channels = Object.entries(definition.channels).map(([source, rule]) => {
     const pattern = parse(source, `Channel "${source}"`)
     if (typeof rule?.authorize !== 'function') {
-      throw new Error(`Channel "${source}" has no authorize function; add one that returns true, false or an audience.`)
+      throw new Error(
+        `Channel "${source}" has no authorize function; add one that returns true, false or an audience.`,
+      )
     }
     return { pattern, rule }
   })
@@ -107,14 +109,17 @@ interface Draft {
 function draftCollection(name: string, rule: CollectionRule, patterns: readonly ChannelPattern[]): Draft {
   const who = `Collection "${name}"`
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || forbiddenNames.has(name)) {
-    throw new Error(`${who} has a name that cannot be used; use letters, digits and "_", and not ${[...forbiddenNames].join(', ')}.`)
+    throw new Error(
+      `${who} has a name that cannot be used; use letters, digits and "_", and not ${[...forbiddenNames].join(', ')}.`,
+    )
   }
   const table = readTable(who, rule.table)
   const keyNames = listOf(rule.key ?? 'id')
   const lists = columnLists(who, rule)
   const templates = listOf(rule.channel).map((source) => parse(source, who))
   if (keyNames.length === 0) throw new Error(`${who} has an empty key; name its key column or columns.`)
-  if (templates.length === 0) throw new Error(`${who} names no channel; give a template such as "project/:project_id".`)
+  if (templates.length === 0)
+    throw new Error(`${who} names no channel; give a template such as "project/:project_id".`)
   refuseDuplicates(who, 'key column', keyNames)
   refuseDuplicates(who, 'channel template', listOf(rule.channel))
 
@@ -122,18 +127,26 @@ function draftCollection(name: string, rule: CollectionRule, patterns: readonly 
     segments.flatMap((segment) => (segment.kind === 'parameter' ? [segment.name] : [])),
   )
   const listed = [...lists.values()].flat()
-  const columns = [...new Set([...keyNames.filter((key) => !listed.includes(key)), ...listed, ...parameters.flat()])]
+  const columns = [
+    ...new Set([...keyNames.filter((key) => !listed.includes(key)), ...listed, ...parameters.flat()]),
+  ]
   for (const column of columns) {
     if (column === '' || column === '__proto__' || typeof column !== 'string') {
-      throw new Error(`${who} names the column "${column}", which cannot be used; name a column of the table.`)
+      throw new Error(
+        `${who} names the column "${column}", which cannot be used; name a column of the table.`,
+      )
     }
     if (table.columns !== undefined && !table.columns.includes(column)) {
-      throw new Error(`${who} names the column "${column}", which table "${table.table}" does not have; use one of ${table.columns.join(', ')}.`)
+      throw new Error(
+        `${who} names the column "${column}", which table "${table.table}" does not have; use one of ${table.columns.join(', ')}.`,
+      )
     }
   }
   for (const template of templates) {
     if (!patterns.some((pattern) => templateFits(template, pattern))) {
-      throw new Error(`${who} has the channel "${template.source}", which fits no declared channel; declare one, or use one of ${patterns.map(({ source }) => `"${source}"`).join(', ') || '(none declared)'}.`)
+      throw new Error(
+        `${who} has the channel "${template.source}", which fits no declared channel; declare one, or use one of ${patterns.map(({ source }) => `"${source}"`).join(', ') || '(none declared)'}.`,
+      )
     }
   }
 
@@ -163,7 +176,8 @@ function readTable(
 ): { schema: string; table: string; columns?: readonly string[] } {
   if (typeof table !== 'string') {
     const drizzle = typeof table === 'object' && table !== null ? readDrizzleTable(table) : undefined
-    if (drizzle === undefined) throw new Error(`${who} has a table that is neither a name nor a Drizzle table; give one of them.`)
+    if (drizzle === undefined)
+      throw new Error(`${who} has a table that is neither a name nor a Drizzle table; give one of them.`)
     return drizzle
   }
   const parts = table.split('.')
@@ -185,7 +199,9 @@ function columnLists(who: string, rule: CollectionRule): ReadonlyMap<string, rea
   for (const [audience, list] of lists) {
     const whose = audience === anyAudience ? '' : ` to audience "${audience}"`
     if (!isList(list) || list.length === 0) {
-      throw new Error(`${who} shows no columns${whose}; list some, or leave ${whose === '' ? 'the collection' : 'the audience'} out.`)
+      throw new Error(
+        `${who} shows no columns${whose}; list some, or leave ${whose === '' ? 'the collection' : 'the audience'} out.`,
+      )
     }
     refuseDuplicates(who, 'column', list)
   }
@@ -215,7 +231,9 @@ function refuseDuplicateTables(drafts: readonly Draft[]): void {
     const id = JSON.stringify([schema, table])
     const other = names.get(id)
     if (other !== undefined) {
-      throw new Error(`Collections "${other}" and "${name}" both read table "${schema}.${table}"; make them one collection with several channels or audiences.`)
+      throw new Error(
+        `Collections "${other}" and "${name}" both read table "${schema}.${table}"; make them one collection with several channels or audiences.`,
+      )
     }
     names.set(id, name)
   }
@@ -230,7 +248,9 @@ function audiencesOf(definition: SyncDefinition): ReadonlySet<string> {
     if (isList(columns)) continue
     for (const audience of Object.keys(columns ?? {})) {
       if (audience === '' || forbiddenNames.has(audience)) {
-        throw new Error(`Collection "${name}" names the audience "${audience}", which cannot be used; choose another name.`)
+        throw new Error(
+          `Collection "${name}" names the audience "${audience}", which cannot be used; choose another name.`,
+        )
       }
       audiences.add(audience)
     }
@@ -265,7 +285,10 @@ function fingerprintOf(
   const told = [
     channels.map(({ pattern }) => pattern.source).sort(),
     collections
-      .map(({ channels: templates, ...rest }) => ({ ...rest, templates: templates.map((c) => c.template.source) }))
+      .map(({ channels: templates, ...rest }) => ({
+        ...rest,
+        templates: templates.map((c) => c.template.source),
+      }))
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     [...viewsOfAudience],
   ]

@@ -36,7 +36,9 @@ export interface CollectionRule<R = unknown> {
 }
 
 /** An application's sync definition, made by `defineSync`; `typeof sync` types the client. */
-export interface SyncDefinition<C extends Readonly<Record<string, CollectionRule>> = Readonly<Record<string, CollectionRule>>> {
+export interface SyncDefinition<
+  C extends Readonly<Record<string, CollectionRule>> = Readonly<Record<string, CollectionRule>>,
+> {
   readonly channels: Readonly<Record<string, ChannelRule>>
   readonly collections: C
   /** Phantom: collection name to row type. */

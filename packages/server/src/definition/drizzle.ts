@@ -20,7 +20,9 @@ export interface DrizzleColumn {
  * JavaScript number cannot hold arrive as text, whatever the mode of the Drizzle column.
  */
 export type RowOf<T extends DrizzleTable> = {
-  readonly [K in keyof T['_']['columns'] as T['_']['columns'][K]['_']['name']]: ValueOf<T['_']['columns'][K]['_']>
+  readonly [K in keyof T['_']['columns'] as T['_']['columns'][K]['_']['name']]: ValueOf<
+    T['_']['columns'][K]['_']
+  >
 }
 
 type ValueOf<C extends DrizzleColumn['_']> = C['notNull'] extends true ? JsonOf<C> : JsonOf<C> | null

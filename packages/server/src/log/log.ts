@@ -15,7 +15,12 @@ export interface Log {
    * Entries of a channel after `from`, oldest first, at most `bytesMax` of them (at least one); or why
    * that cannot be told. A position at or beyond the window's start that is not beyond `position` can always be continued.
    */
-  read(channel: string, view: number, from: Position, bytesMax?: number): LogRange | { readonly reset: ResetReason }
+  read(
+    channel: string,
+    view: number,
+    from: Position,
+    bytesMax?: number,
+  ): LogRange | { readonly reset: ResetReason }
   /** LSN of the channel's newest entry of the view, or of what was before the window. */
   last(channel: string, view: number): number
   /** Keeps a channel's entries from being trimmed until released; used while a snapshot is cut. */

@@ -131,8 +131,16 @@ export class MemoryLog implements Log {
         if (changes === undefined && routed.operations === undefined && routed.reset === undefined) continue
         const window = this.#windowOf(routed.channel, view)
         const frame =
-          routed.reset === undefined ? encodeFrame(this.#message(text, routed, window.lastLsn, changes)) : undefined
-        const entry = new HeldEntry(window, { xid: transaction.xid, lsn, frame, reset: routed.reset, appendedAt })
+          routed.reset === undefined
+            ? encodeFrame(this.#message(text, routed, window.lastLsn, changes))
+            : undefined
+        const entry = new HeldEntry(window, {
+          xid: transaction.xid,
+          lsn,
+          frame,
+          reset: routed.reset,
+          appendedAt,
+        })
         this.#hold(window, entry)
         deliveries.push({ channel: routed.channel, view, entry })
       }
@@ -262,7 +270,8 @@ export class MemoryLog implements Log {
     this.#pins.delete(channel)
     for (const window of this.#channels.get(channel) ?? []) {
       if (window === undefined) continue
-      while (window.overdue > 0 || (window.bytes > this.#parts.limits.logBytesMax && window.size > 1)) this.#drop(window)
+      while (window.overdue > 0 || (window.bytes > this.#parts.limits.logBytesMax && window.size > 1))
+        this.#drop(window)
     }
   }
 }

@@ -20,7 +20,13 @@ export class HeldEntry implements LogEntry {
 
   constructor(
     window: Window,
-    fields: { xid: number; lsn: number; frame: Frame | undefined; reset: ResetReason | undefined; appendedAt: number },
+    fields: {
+      xid: number
+      lsn: number
+      frame: Frame | undefined
+      reset: ResetReason | undefined
+      appendedAt: number
+    },
   ) {
     this.window = window
     this.xid = fields.xid

@@ -47,7 +47,8 @@ export class ChannelChanges {
   /** Undefined where nothing is to be told. */
   routed(viewCount: number): RoutedChannel | undefined {
     const { channel } = this
-    if (this.#reset !== undefined) return { channel, views: new Array<undefined>(viewCount).fill(undefined), reset: this.#reset }
+    if (this.#reset !== undefined)
+      return { channel, views: new Array<undefined>(viewCount).fill(undefined), reset: this.#reset }
     const views = this.#viewTexts(viewCount)
     if (this.#operations !== '') return { channel, views, operations: `[${this.#operations}]` }
     return views.some((text) => text !== undefined) ? { channel, views } : undefined

@@ -28,7 +28,9 @@ export function planOf(collection: Collection, sync: Sync): CollectionPlan {
     collection,
     opening: `${JSON.stringify(collection.name)}:{`,
     routes,
-    identity: [...new Set([...collection.key, ...collection.channels.flatMap(({ columns }) => columns)])].sort(ascending),
+    identity: [
+      ...new Set([...collection.key, ...collection.channels.flatMap(({ columns }) => columns)]),
+    ].sort(ascending),
     shown: [...new Set(views.flatMap((columns) => columns ?? []))].sort(ascending),
     names: collection.columns.map((name) => `${JSON.stringify(name)}:`),
     views,

@@ -5,8 +5,19 @@ import type { Logger } from '../runtime/logger.ts'
 import type { RowEvent, SourceSink, Tuple } from '../source/source.ts'
 import { ChannelChanges } from './channel-changes.ts'
 import type { Values } from './net-changes.ts'
-import { type CollectionPlan, keyOf, planOf, type RowText } from './plan.ts'
+import { type CollectionPlan, keyOf, planOf } from './plan.ts'
 import type { RoutedChannel } from './routing.ts'
+import {
+  changedValues,
+  channelsOf,
+  holds,
+  none,
+  rowOf,
+  rowSize,
+  sizeOf,
+  staysInPlace,
+  wholeRow,
+} from './row.ts'
 import { readWriterMessage } from './writer-message.ts'
 
 export interface RouterParts {
@@ -29,7 +40,6 @@ const untold: ResetReason = 'too_large'
 
 /** What a channel costs beside its text, so that a transaction of very many channels is bounded too. */
 const channelSize = 200
-const rowSize = 16
 
 /** Turns rows into channels' changes: the net effect of each commit, per channel and view. */
 export class Router implements SourceSink {
@@ -48,7 +58,9 @@ export class Router implements SourceSink {
 
   constructor(parts: RouterParts) {
     this.#parts = parts
-    this.#plans = new Map(parts.sync.collections.map((collection) => [collection, planOf(collection, parts.sync)]))
+    this.#plans = new Map(
+      parts.sync.collections.map((collection) => [collection, planOf(collection, parts.sync)]),
+    )
   }
 
   /** Everything up to this LSN has been taken by the bus and may be acknowledged. */
@@ -130,11 +142,14 @@ export class Router implements SourceSink {
   // ---- rows ---------------------------------------------------------------------------------------------
 
   #create(plan: CollectionPlan, after: Tuple): void {
-    this.#enter(plan, after, null, undefined)
+    this.#enter(plan, after, null, none)
   }
 
   #destroy(plan: CollectionPlan, before: Tuple): void {
-    if (!holds(plan, before)) return this.#resetEverything(untold)
+    if (!holds(plan, before)) {
+      this.#resetEverything(untold)
+      return
+    }
     const key = keyOf(plan.collection.key, before)
     if (key === undefined) return
     for (const channel of channelsOf(plan, before)) this.#destroyIn(channel, plan, key)
@@ -161,27 +176,30 @@ export class Router implements SourceSink {
   #move(plan: CollectionPlan, before: Tuple, after: Tuple): void {
     const row = rowOf(after, before)
     const oldRow = rowOf(before, after) // columns outside the old tuple's identity did not change
-    if (!holds(plan, row)) return this.#resetEverything(untold)
+    if (!holds(plan, row)) {
+      this.#resetEverything(untold)
+      return
+    }
     const oldKey = keyOf(plan.collection.key, oldRow)
     const key = keyOf(plan.collection.key, row)
-    if (oldKey === key) return this.#moveChannels(plan, before, after, row, oldRow, key)
+    if (oldKey !== undefined && oldKey === key) {
+      this.#moveChannels(plan, before, after, channelsOf(plan, oldRow), channelsOf(plan, row), key)
+      return
+    }
     if (oldKey !== undefined) {
       for (const channel of channelsOf(plan, oldRow)) this.#destroyIn(channel, plan, oldKey)
     }
-    this.#enter(plan, after, before, undefined)
+    this.#enter(plan, after, before, none)
   }
 
   #moveChannels(
     plan: CollectionPlan,
     before: Tuple,
     after: Tuple,
-    row: RowText,
-    oldRow: RowText,
-    key: string | undefined,
+    oldChannels: readonly string[],
+    channels: readonly string[],
+    key: string,
   ): void {
-    if (key === undefined) return
-    const oldChannels = channelsOf(plan, oldRow)
-    const channels = channelsOf(plan, row)
     const values = changedValues(plan, before, after)
     for (const channel of oldChannels) {
       if (!channels.includes(channel)) this.#destroyIn(channel, plan, key)
@@ -196,14 +214,14 @@ export class Router implements SourceSink {
   }
 
   /** Creates the whole row in its channels but those it is in already. */
-  #enter(plan: CollectionPlan, after: Tuple, before: Tuple | null, present: readonly string[] | undefined): void {
+  #enter(plan: CollectionPlan, after: Tuple, before: Tuple | null, present: readonly string[]): void {
     const row = before === null ? after : rowOf(after, before)
     const key = keyOf(plan.collection.key, row)
     if (key === undefined) return
     let values: Values | undefined
     let shared = false
     for (const channel of channelsOf(plan, row)) {
-      if (present?.includes(channel)) continue
+      if (present.includes(channel)) continue
       const changes = this.#changesOf(channel)
       if (changes.isReset) continue
       values ??= wholeRow(plan, after, before)
@@ -286,68 +304,4 @@ export class Router implements SourceSink {
     this.#session = undefined
     this.#mutation = undefined
   }
-}
-
-/** Whether key and channels are surely the same before and after. */
-function staysInPlace(plan: CollectionPlan, before: Tuple, after: Tuple): boolean {
-  for (const column of plan.identity) if (!before.same(after, column)) return false
-  return true
-}
-
-/** Whether the tuple tells key and channels. */
-function holds(plan: CollectionPlan, row: Pick<Tuple, 'has'>): boolean {
-  return plan.identity.every((column) => row.has(column))
-}
-
-/** The texts of a row version, taken from the other version where it does not hold them. */
-function rowOf(version: Tuple, other: Tuple): Pick<Tuple, 'has' | 'text'> {
-  return {
-    has: (column) => version.has(column) || other.has(column),
-    text: (column) => (version.has(column) ? version : other).text(column),
-  }
-}
-
-function channelsOf(plan: CollectionPlan, row: RowText): readonly string[] {
-  const [first] = plan.routes
-  const channel = first?.channelOf(row)
-  if (plan.routes.length === 1) return channel === undefined ? none : [channel]
-  const channels = channel === undefined ? [] : [channel]
-  for (let i = 1; i < plan.routes.length; i++) {
-    const other = plan.routes[i]?.channelOf(row)
-    if (other !== undefined && !channels.includes(other)) channels.push(other)
-  }
-  return channels
-}
-
-const none: readonly string[] = []
-
-/** Undefined where a value is in neither version. */
-function wholeRow(plan: CollectionPlan, after: Tuple, before: Tuple | null): Values | undefined {
-  const values: Values = new Array(plan.collection.columns.length)
-  for (const column of plan.shown) {
-    if (after.has(column)) values[column] = after.json(column)
-    else if (before?.has(column)) values[column] = before.json(column)
-    else return undefined
-  }
-  return values
-}
-
-/** Undefined where nothing shown has changed. What is not held did not change; what `before` does not hold may have. */
-function changedValues(plan: CollectionPlan, before: Tuple | null, after: Tuple): Values | undefined {
-  let values: Values | undefined
-  for (const column of plan.shown) {
-    if (!after.has(column) || (before !== null && before.same(after, column))) continue
-    values ??= new Array(plan.collection.columns.length)
-    values[column] = after.json(column)
-  }
-  return values
-}
-
-function sizeOf(values: Values): number {
-  let size = rowSize
-  for (let column = 0; column < values.length; column++) {
-    const value = values[column]
-    if (value !== undefined) size += value.length + 12
-  }
-  return size
 }

@@ -58,7 +58,11 @@ function readOperation(item: unknown): { channel: string; text: string } | strin
 }
 
 function isOptionalText(value: unknown, lengthMax: number): value is string | null | undefined {
-  return value === undefined || value === null || (typeof value === 'string' && value !== '' && value.length <= lengthMax)
+  return (
+    value === undefined ||
+    value === null ||
+    (typeof value === 'string' && value !== '' && value.length <= lengthMax)
+  )
 }
 
 function fieldsOf(value: unknown): ReadonlyMap<string, unknown> | undefined {

@@ -1,0 +1,54 @@
+import { payloadOf } from '../log/frame.ts'
+import type { LogEntry } from '../log/log.ts'
+import { memberOf } from './json-scan.ts'
+import type { SnapshotPart, SnapshotRead, Visibility } from './snapshot.ts'
+import { SnapshotTables } from './table.ts'
+
+export interface CutInput {
+  readonly parts: readonly SnapshotPart[]
+  readonly read: SnapshotRead
+  /**
+   * All entries of the channel and view that the log holds, in commit order. Those from before the read
+   * count too: Postgres flushes a commit, and so sends it, before it makes it visible, so a transaction
+   * may have come out of the stream and still be invisible to a snapshot taken later.
+   */
+  readonly entries: readonly LogEntry[]
+  /** Transactions whose entries the log no longer holds. */
+  readonly trimmedXids: readonly number[]
+  /** Taken after the read: every transaction that it saw has a commit LSN at or before this one. */
+  readonly lsn: number
+}
+
+/**
+ * Brings rows read under a snapshot to the state at exactly `lsn` in WAL order: applies the transactions
+ * up to `lsn` that the snapshot did not see. They held the locks of their rows until they were visible,
+ * so among them commit order is the order of their effects, and none of them was overtaken by one the
+ * snapshot saw. `retry`: a transaction that would have to be applied cannot be told.
+ * @see docs/protocol.md
+ */
+export function cutSnapshot({ parts, read, entries, trimmedXids, lsn }: CutInput): SnapshotTables | 'retry' {
+  if (trimmedXids.some((xid) => !isVisible(xid, read.visibility))) return 'retry'
+  const tables = SnapshotTables.fromRows(parts, read.rows)
+  for (const entry of entries) {
+    if (entry.lsn > lsn) break
+    if (isVisible(entry.xid, read.visibility)) continue
+    if (!applyEntry(tables, entry)) return 'retry'
+  }
+  return tables
+}
+
+/** False: the entry does not tell its changes, or they do not fit. */
+export function applyEntry(tables: SnapshotTables, entry: LogEntry): boolean {
+  if (entry.frame === undefined) return false
+  return tables.apply(memberOf(payloadOf(entry.frame), 'changes') ?? '{}')
+}
+
+/** Whether a snapshot sees the effects of a committed transaction. Xids are compared modulo 2^32. */
+export function isVisible(xid: number, { xmin, xmax, inProgress }: Visibility): boolean {
+  if (isBefore(xid, xmin)) return true
+  return isBefore(xid, xmax) && !inProgress.has(xid >>> 0)
+}
+
+function isBefore(xid: number, other: number): boolean {
+  return ((xid - other) | 0) < 0
+}

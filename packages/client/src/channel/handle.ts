@@ -1,0 +1,132 @@
+import type { Json, Operation, ResetReason, TransactionMessage } from '@lockstep/protocol'
+import type { Applier } from '../collection/applier.ts'
+import { type RowWriter, Store } from '../collection/store.ts'
+import { Listeners, type Report } from '../listeners.ts'
+import type { WriteRequest } from '../writes/writes.ts'
+import type { ChannelStatus, OperationListener } from './channel.ts'
+import { Subscription } from './subscription.ts'
+
+/** What a channel needs of the client around it. */
+export interface ChannelOwner extends RowWriter {
+  readonly applier: Applier
+  readonly report: Report
+  /** The first who needs the channel has come, or the last has gone for long enough. */
+  wanted(channel: ChannelHandle, wanted: boolean): void
+  linger(run: () => void): () => void
+  write(channel: ChannelHandle, request: WriteRequest): Promise<Json | undefined>
+}
+
+/** A channel: its collections, its listeners, and who needs it. The session moves it along. */
+export class ChannelHandle {
+  readonly name: string
+  readonly subscription: Subscription = new Subscription()
+  readonly stores: Map<string, Store> = new Map()
+  status: ChannelStatus = { state: 'idle' }
+  /** How many need the channel. */
+  needs = 0
+  /** The page brought its rows; the first who needs it takes over from the page. */
+  ofPage = false
+  resetReason: ResetReason | undefined
+  private stopLinger: (() => void) | undefined
+  private releasePin: (() => void) | undefined
+  private readonly operations = new Map<string, Listeners<Parameters<OperationListener>>>()
+  private readonly unknown = new Set<string>()
+  private readonly statusListeners = new Listeners<[ChannelStatus]>()
+  private readonly owner: ChannelOwner
+
+  constructor(name: string, owner: ChannelOwner) {
+    this.name = name
+    this.owner = owner
+  }
+
+  collection(name: string): Store {
+    let store = this.stores.get(name)
+    if (store === undefined) {
+      store = new Store(this.name, name, this.owner.applier, this.owner, this.owner.report)
+      this.stores.set(name, store)
+    }
+    return store
+  }
+
+  get ready(): Promise<void> {
+    const ready = new Promise<void>((resolve, reject) => {
+      const look = (status: ChannelStatus): void => {
+        if (status.state === 'subscribing') return
+        stop()
+        if (status.state === 'live') resolve()
+        else reject(Object.assign(new Error(`Channel ${this.name} is ${status.state}.`), { status }))
+      }
+      const stop = this.onStatus(look)
+      if (this.status.state !== 'idle') look(this.status)
+    })
+    // Whoever does not await it must not be told of a rejection that nobody handles.
+    ready.catch(() => {})
+    return ready
+  }
+
+  subscribe(): () => void {
+    if (this.ofPage) this.ofPage = false
+    else this.needs++
+    this.stopLinger?.()
+    this.stopLinger = undefined
+    if (this.needs === 1 && this.status.state === 'idle') this.owner.wanted(this, true)
+    let done = false
+    return () => {
+      if (done) return
+      done = true
+      this.needs--
+      if (this.needs > 0) return
+      this.stopLinger?.()
+      this.stopLinger = this.owner.linger(() => this.owner.wanted(this, false))
+    }
+  }
+
+  /** Needs the channel until `leave`. */
+  pin(): void {
+    this.releasePin ??= this.subscribe()
+  }
+
+  leave(): void {
+    this.releasePin?.()
+    this.releasePin = undefined
+  }
+
+  onStatus(listener: (status: ChannelStatus) => void): () => void {
+    return this.statusListeners.add(listener)
+  }
+
+  setStatus(status: ChannelStatus): void {
+    if (status.state === this.status.state && status.state !== 'live') return
+    this.status = status
+    this.statusListeners.tell(this.owner.report, status)
+  }
+
+  on(operation: string, listener: OperationListener): () => void {
+    let listeners = this.operations.get(operation)
+    if (listeners === undefined) {
+      listeners = new Listeners()
+      this.operations.set(operation, listeners)
+    }
+    return listeners.add(listener)
+  }
+
+  tellOperation({ operation, envelope }: Operation, { session, at }: TransactionMessage): void {
+    const listeners = this.operations.get(operation)
+    if (listeners !== undefined) {
+      listeners.tell(this.owner.report, envelope, { operation, channel: this.name, session, at })
+      return
+    }
+    // A channel on which nobody listens for operations misses none.
+    if (this.operations.size === 0 || this.unknown.has(operation)) return
+    this.unknown.add(operation)
+    this.owner.report(new Error(`Nobody listens for operation "${operation}" of channel ${this.name}.`))
+  }
+
+  write(request: WriteRequest): Promise<Json | undefined> {
+    return this.owner.write(this, request)
+  }
+
+  stop(): void {
+    this.stopLinger?.()
+  }
+}

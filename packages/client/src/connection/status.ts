@@ -1,0 +1,31 @@
+import type { ConnectionState } from './state.ts'
+
+/** How it stands with the server, for people to see. */
+export type Status =
+  | { readonly state: 'connecting' }
+  /** Connected; some channels are not up to date yet. */
+  | { readonly state: 'catching-up' }
+  /** Every channel is up to date. */
+  | { readonly state: 'live' }
+  /** The next try is at `retryAt`, in ms since 1970. */
+  | { readonly state: 'offline'; readonly retryAt: number }
+  /** The server said no, and trying again unchanged is of no use. `reason` is an error code. */
+  | { readonly state: 'refused'; readonly reason: string; readonly message: string }
+  | { readonly state: 'closed' }
+
+export const connectingStatus: Status = { state: 'connecting' }
+
+export function statusOf(state: ConnectionState): Status {
+  switch (state.kind) {
+    case 'idle':
+    case 'connecting':
+    case 'renewing':
+      return connectingStatus
+    case 'offline':
+      return { state: 'offline', retryAt: state.alarmAt }
+    case 'refused':
+      return { state: 'refused', reason: state.error.code, message: state.error.message }
+    default:
+      return { state: state.kind }
+  }
+}

@@ -1,0 +1,390 @@
+import {
+  type BarrierReply,
+  type ErrorMessage,
+  type PageSession,
+  protocolVersion,
+  type ServerMessage,
+  type Snapshot,
+  type TransactionMessage,
+} from '@lockstep/protocol'
+import type { ChannelHandle } from '../channel/handle.ts'
+import type { Held } from '../channel/subscription.ts'
+import type { Applier } from '../collection/applier.ts'
+import { backoffMs } from '../connection/backoff.ts'
+import type { Connection } from '../connection/connection.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+
+/**
+ * Most characters of messages that are kept while something is waited for. Beyond it the connection is begun
+ * anew with snapshots, which replace any number of transactions (G12).
+ */
+export const heldCharsMax: number = 64 * 1024 * 1024
+
+/** What the session tells the writes. */
+export interface Confirmations {
+  /**
+   * The mutation's effect has passed; `transaction` brought it, where one did. Called within an apply;
+   * what it returns is for after the listeners.
+   */
+  confirm(mutation: string, transaction?: TransactionMessage): undefined | (() => void)
+  /** Everything that the numbered barrier was asked for has passed. As `confirm`. */
+  barrier(id: number): undefined | (() => void)
+  /** All channels are up to date. */
+  live(): void
+  disconnected(): void
+}
+
+/**
+ * One page instance's place in the stream: takes the server's messages in order and decides when they may
+ * be seen. They are applied as they come, whole commits at a time, except while a channel that shows rows is
+ * behind the others: then everything waits for it, so that no commit shows in one channel only (G5).
+ */
+export class Session {
+  readonly channels: Map<string, ChannelHandle> = new Map()
+  /** Own session ids: the present one and those before it. */
+  readonly ids: Set<string> = new Set()
+  id = ''
+  private token = ''
+  private requests = 0
+  private greeted = false
+  private toldLive = false
+  private queue: (Held | BarrierReply)[] = []
+  private heldChars = 0
+  /** Transactions still to come of a commit that is told in several. */
+  private bundled = 0
+  private readonly retries = new Map<ChannelHandle, { failures: number; cancel: () => void }>()
+  private readonly runtime: Runtime
+  private readonly applier: Applier
+  private readonly connection: Connection
+  private readonly writes: Confirmations
+  private readonly report: (error: unknown) => void
+
+  constructor(
+    runtime: Runtime,
+    applier: Applier,
+    connection: Connection,
+    writes: Confirmations,
+    report: (error: unknown) => void,
+  ) {
+    this.runtime = runtime
+    this.applier = applier
+    this.connection = connection
+    this.writes = writes
+    this.report = report
+  }
+
+  // ---- asking ---------------------------------------------------------------------------------------
+
+  use(session: PageSession): void {
+    this.id = session.id
+    this.token = session.token
+    this.ids.add(session.id)
+  }
+
+  greet(): void {
+    this.connection.send({ type: 'hello', version: protocolVersion, token: this.token })
+    for (const channel of this.channels.values()) {
+      if (channel.needs > 0 && channel.subscription.phase === 'idle') this.ask(channel, false)
+    }
+    this.greeted = true
+  }
+
+  /** Asks for a channel that somebody needs, or leaves it. */
+  want(channel: ChannelHandle, wanted: boolean): void {
+    const { subscription } = channel
+    if (wanted) {
+      subscription.phase = 'idle'
+      channel.setStatus({ state: 'subscribing' })
+      if (this.greeted) this.ask(channel, true)
+    } else {
+      if (this.greeted && (subscription.pending || subscription.phase === 'live')) this.unsubscribe(channel)
+      subscription.phase = 'idle'
+      this.removeRows(channel)
+      channel.setStatus({ state: 'idle' })
+    }
+    this.flush()
+    this.moved()
+  }
+
+  /** Asks to be told when everything committed before now has been applied. Returns its number. */
+  askBarrier(): number {
+    const id = ++this.requests
+    this.connection.send({ type: 'barrier', id })
+    return id
+  }
+
+  private ask(channel: ChannelHandle, late: boolean): void {
+    const { subscription } = channel
+    const id = ++this.requests
+    const position = subscription.ask(id, late && subscription.position === undefined)
+    const message = { type: 'subscribe', id, channel: channel.name }
+    this.connection.send(position === undefined ? message : { ...message, position })
+    channel.setStatus({ state: 'subscribing' })
+  }
+
+  private unsubscribe(channel: ChannelHandle): void {
+    this.connection.send({ type: 'unsubscribe', id: ++this.requests, channel: channel.name })
+  }
+
+  // ---- hearing --------------------------------------------------------------------------------------
+
+  receive(text: string): void {
+    let message: ServerMessage
+    try {
+      // The server is trusted to send what the protocol says; what it does not say is skipped below.
+      message = JSON.parse(text) as ServerMessage
+    } catch (error) {
+      this.report(error)
+      this.restart()
+      return
+    }
+    this.heldChars += text.length
+    switch (message.type) {
+      case 'welcome':
+        this.use({ id: message.session, token: message.token })
+        this.connection.tell({ kind: 'welcome', heartbeatMs: message.heartbeatMs, settled: this.settled })
+        break
+      case 'token':
+        this.token = message.token
+        break
+      case 'subscribed':
+        this.channels.get(message.channel)?.subscription.granted(message.id)
+        break
+      case 'bundle':
+        this.bundled = message.count
+        return
+      case 'transaction':
+        if (this.bundled > 0) this.bundled--
+        this.take(message)
+        break
+      case 'reset':
+      case 'snapshot':
+      case 'live':
+        this.take(message)
+        break
+      case 'heartbeat':
+        for (const { subscription } of this.channels.values()) {
+          if (subscription.phase === 'live') subscription.progress(message.position)
+        }
+        break
+      case 'confirmed':
+      case 'barrier':
+        this.queue.push(message)
+        break
+      case 'revoked': {
+        const channel = this.channels.get(message.channel)
+        if (channel === undefined || channel.subscription.phase === 'idle') break
+        this.end(channel, 'revoked')
+        channel.setStatus({ state: 'revoked' })
+        break
+      }
+      case 'goodbye':
+        this.connection.tell({ kind: 'goodbye', retryMs: message.retryMs })
+        return
+      case 'error':
+        this.failed(message)
+        break
+      default:
+        break // Newer servers may say more.
+    }
+    this.flush()
+    this.moved()
+  }
+
+  private take(message: Exclude<Held, { type: 'confirmed' }>): void {
+    const channel = this.channels.get(message.channel)
+    if (channel === undefined) return
+    const { subscription } = channel
+    const filling = subscription.phase === 'filling'
+    const verdict = subscription.take(message)
+    if (verdict === 'hold') subscription.held.push(message)
+    else if (verdict === 'hole') {
+      // A hole in what was asked for to mend one: more asking would not help, a new connection may.
+      if (filling) this.restart()
+      else {
+        this.unsubscribe(channel)
+        this.ask(channel, false)
+      }
+    } else if (verdict === 'apply') {
+      this.queue.push(...subscription.held, message)
+      subscription.held = []
+    }
+  }
+
+  private failed({ id, channel: name, error }: ErrorMessage): void {
+    const channel =
+      name === undefined
+        ? [...this.channels.values()].find(({ subscription }) => subscription.request === id)
+        : this.channels.get(name)
+    if (channel !== undefined) {
+      const { subscription } = channel
+      if (!subscription.pending || (id !== undefined && id !== subscription.request)) return
+      if (error.retryable) this.retry(channel)
+      else {
+        this.end(channel, 'refused')
+        channel.setStatus({ state: 'refused', error })
+      }
+    } else if (id === undefined) this.connection.tell({ kind: 'rejected', error })
+    else this.report(Object.assign(new Error(error.message), { code: error.code }))
+  }
+
+  /** The server could not give the channel now: asks again later, and lets the others go on. */
+  private retry(channel: ChannelHandle): void {
+    const failures = (this.retries.get(channel)?.failures ?? 0) + 1
+    channel.subscription.disconnected()
+    const cancel = this.runtime.timer(backoffMs(failures, this.runtime.random()), () => {
+      if (this.greeted && channel.needs > 0 && channel.subscription.phase === 'idle') this.ask(channel, false)
+      this.moved()
+    })
+    this.retries.set(channel, { failures, cancel })
+  }
+
+  private end(channel: ChannelHandle, phase: 'revoked' | 'refused'): void {
+    channel.subscription.phase = phase
+    this.removeRows(channel)
+  }
+
+  private removeRows(channel: ChannelHandle): void {
+    this.retries.get(channel)?.cancel()
+    this.retries.delete(channel)
+    const confirmations = channel.subscription.held.filter((message) => message.type === 'confirmed')
+    this.queue = this.queue.filter((message) => !('channel' in message) || message.channel !== channel.name)
+    this.queue.push(...confirmations)
+    channel.subscription.forget()
+    channel.resetReason = undefined
+    this.applier.run('reset', () => {
+      for (const store of channel.stores.values()) store.clear()
+      return undefined
+    })
+  }
+
+  // ---- applying -------------------------------------------------------------------------------------
+
+  private get settled(): boolean {
+    for (const { subscription } of this.channels.values()) {
+      if (subscription.pending && !subscription.late) return false
+    }
+    return true
+  }
+
+  /** Applies what has come, unless a commit is incomplete or a channel on show is behind. */
+  private flush(): void {
+    if (this.heldChars > heldCharsMax) {
+      for (const { subscription } of this.channels.values())
+        if (subscription.pending) subscription.position = undefined
+      this.restart()
+      return
+    }
+    if (this.bundled > 0) return
+    let holding = false
+    for (const { subscription } of this.channels.values()) {
+      if (subscription.behind) return
+      holding ||= subscription.held.length > 0
+    }
+    if (!holding) this.heldChars = 0
+    const queue = this.queue
+    this.queue = []
+    const reset = queue.find((message) => message.type === 'reset')
+    const foreign = queue.some((message) => message.type === 'transaction' && !this.isOwn(message))
+    const snapshot = queue.some((message) => message.type === 'snapshot')
+    if (queue.length > 0) {
+      this.applier.run(
+        snapshot ? 'reset' : foreign ? 'remote' : 'local',
+        () => {
+          const after = queue.map((message) => this.apply(message))
+          return () => {
+            for (const run of after) run?.()
+          }
+        },
+        reset?.reason,
+      )
+    }
+    for (const { subscription } of this.channels.values()) subscription.applied()
+  }
+
+  private apply(message: Held | BarrierReply): undefined | (() => void) {
+    if (message.type === 'barrier') return this.writes.barrier(message.id)
+    if (message.type === 'confirmed') return this.writes.confirm(message.mutation)
+    const channel = this.channels.get(message.channel)
+    if (channel === undefined) return
+    switch (message.type) {
+      case 'reset':
+        channel.resetReason = message.reason
+        return
+      case 'snapshot':
+        this.applySnapshot(channel, message)
+        return
+      case 'live': {
+        const { resetReason: reset } = channel
+        this.retries.delete(channel)
+        return () => {
+          if (channel.subscription.phase === 'live')
+            channel.setStatus(reset === undefined ? { state: 'live' } : { state: 'live', reset })
+        }
+      }
+      case 'transaction': {
+        for (const [name, changes] of Object.entries(message.changes))
+          channel.collection(name).applyChanges(changes)
+        const confirmed =
+          message.mutation === undefined ? undefined : this.writes.confirm(message.mutation, message)
+        const operations = this.isOwn(message) ? undefined : message.operations
+        return () => {
+          for (const operation of operations ?? []) channel.tellOperation(operation, message)
+          confirmed?.()
+        }
+      }
+    }
+  }
+
+  /** Within an apply. Collections that the snapshot does not name have no rows. */
+  applySnapshot(channel: ChannelHandle, snapshot: Snapshot): void {
+    for (const name of Object.keys(snapshot.collections)) channel.collection(name)
+    for (const [name, store] of channel.stores) store.applySnapshot(snapshot.collections[name])
+  }
+
+  private isOwn(message: TransactionMessage): boolean {
+    return message.session !== undefined && this.ids.has(message.session)
+  }
+
+  // ---- the connection -------------------------------------------------------------------------------
+
+  get live(): boolean {
+    return this.greeted && this.settled && this.connection.state.kind === 'live'
+  }
+
+  /** Whether nothing will come until the application does something. */
+  get ended(): boolean {
+    const { kind } = this.connection.state
+    return kind === 'idle' || kind === 'refused' || kind === 'closed'
+  }
+
+  disconnected(): void {
+    this.greeted = this.toldLive = false
+    this.queue = []
+    this.heldChars = this.bundled = 0
+    for (const { cancel } of this.retries.values()) cancel()
+    this.retries.clear()
+    for (const channel of this.channels.values()) {
+      channel.subscription.disconnected()
+      if (channel.status.state === 'live') channel.setStatus({ state: 'subscribing' })
+    }
+    this.writes.disconnected()
+  }
+
+  /** Begins anew with a new connection, after the usual wait. */
+  private restart(): void {
+    this.connection.tell({ kind: 'lost', code: 4500, reason: '' })
+  }
+
+  /** Tells the connection and the writes how far the channels are. */
+  private moved(): void {
+    const { kind } = this.connection.state
+    const { settled } = this
+    if ((kind === 'live' && !settled) || (kind === 'catching-up' && settled)) {
+      this.connection.tell({ kind: 'progress', settled })
+    }
+    const told = this.toldLive
+    this.toldLive = this.live
+    if (this.live && !told) this.writes.live()
+  }
+}

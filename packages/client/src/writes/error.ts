@@ -1,0 +1,41 @@
+import type { Json } from '@lockstep/protocol'
+
+/** Why a write did not happen. `code` is the server's, or `offline` or `closed`. */
+export class WriteError extends Error {
+  override readonly name = 'WriteError'
+  readonly code: string
+  /** HTTP status; 0 where there was no reply. */
+  readonly status: number
+  /** Whether the same write may succeed later. */
+  readonly retryable: boolean
+  /** The reply's whole JSON body, for an application's own fields. */
+  readonly details: Json | undefined
+
+  constructor(code: string, message: string, status = 0, retryable = false, details?: Json) {
+    super(message)
+    this.code = code
+    this.status = status
+    this.retryable = retryable
+    this.details = details
+  }
+}
+
+/** Reads the error of a reply: `{error: {code, message}}`, or what the status says. */
+export function errorOfReply(status: number, body: Json | undefined): WriteError {
+  const error = field(body, 'error')
+  const code = field(error, 'code')
+  const message = field(error, 'message')
+  return new WriteError(
+    typeof code === 'string' ? code : `http_${status}`,
+    typeof message === 'string' ? message : `The server answered with ${status}.`,
+    status,
+    field(error, 'retryable') === true,
+    body,
+  )
+}
+
+function field(value: Json | undefined, name: string): Json | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+  // Not an array, so an object with names; Array.isArray does not narrow readonly arrays.
+  return (value as Readonly<Record<string, Json>>)[name]
+}

@@ -1,0 +1,43 @@
+import type { Json } from '@lockstep/protocol'
+import type { Effect } from '../collection/store.ts'
+import type { WriteError } from './error.ts'
+import type { WriteRequest } from './writes.ts'
+
+/** One write on its way: through HTTP there, and through the stream back. */
+export interface Mutation {
+  readonly id: string
+  readonly effects: readonly Effect[]
+  /** Those of the effects that still show. */
+  readonly showing: Set<Effect>
+  /** Made when it is sent, when temporary keys are known. */
+  readonly request: () => Omit<WriteRequest, 'optimistic'>
+  /** Connections begun before it was made. */
+  readonly generation: number
+  /** The request has ended, one way or the other. */
+  readonly replied: Gate
+  /** All has ended. */
+  readonly finished: Gate
+  /** When the server said yes. */
+  answeredAt: number | undefined
+  reply: Json | undefined
+  /** It has passed through the stream. */
+  confirmed: boolean
+  /** Barrier that was asked for after the answer. */
+  barrier: number | undefined
+  resolve(reply: Json | undefined): void
+  reject(error: WriteError): void
+}
+
+/** Something that others wait for, and that happens once. */
+export class Gate {
+  readonly passed: Promise<void>
+  readonly open: () => void
+
+  constructor() {
+    let open = (): void => {}
+    this.passed = new Promise((resolve) => {
+      open = resolve
+    })
+    this.open = open
+  }
+}

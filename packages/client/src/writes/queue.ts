@@ -1,0 +1,352 @@
+import type { Json, Row, TransactionMessage } from '@lockstep/protocol'
+import type { ChannelHandle } from '../channel/handle.ts'
+import type { Applier } from '../collection/applier.ts'
+import { temporaryPrefix } from '../collection/key.ts'
+import type { Effect } from '../collection/store.ts'
+import { backoffMs } from '../connection/backoff.ts'
+import { Listeners, type Report } from '../listeners.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import type { Confirmations } from '../session/session.ts'
+import { errorOfReply, WriteError } from './error.ts'
+import { Gate, type Mutation } from './mutation.ts'
+import type { Endpoint, OptimisticTransaction, WriteRequest } from './writes.ts'
+
+/** How long a write is sent again after failures before it is given up. */
+export const writeRetryMs = 60_000
+/** How long one request may go without a reply. */
+export const replyMs = 30_000
+/** How long after the reply the stream may take before a barrier is asked for. */
+export const confirmMs = 2_000
+
+/** What the writes need of the session. */
+export interface Stream {
+  readonly id: string
+  readonly live: boolean
+  /** Whether nothing will come until the application does something. */
+  readonly ended: boolean
+  readonly channels: ReadonlyMap<string, ChannelHandle>
+  askBarrier(): number
+}
+
+/**
+ * Pending writes: shown at once, one request each, kept on top of the confirmed rows until their own
+ * transaction has come back through the stream (G6) or the server has refused them.
+ */
+export class WriteQueue implements Confirmations {
+  private readonly mutations = new Map<string, Mutation>()
+  private readonly listeners = new Listeners<[number]>()
+  private readonly wakers = new Set<() => void>()
+  private generation = 0
+  private closed = false
+  private readonly runtime: Runtime
+  private readonly applier: Applier
+  private readonly endpoint: Endpoint
+  private readonly report: Report
+  /** Set by the client, because the session needs the writes first. */
+  stream: Stream | undefined
+
+  constructor(runtime: Runtime, applier: Applier, endpoint: Endpoint, report: Report) {
+    this.runtime = runtime
+    this.applier = applier
+    this.endpoint = endpoint
+    this.report = report
+  }
+
+  /** Writes that have not ended. */
+  get count(): number {
+    return this.mutations.size
+  }
+
+  onCount(listener: (count: number) => void): () => void {
+    return this.listeners.add(listener)
+  }
+
+  // ---- beginning ------------------------------------------------------------------------------------
+
+  writeRow(effect: Effect, attributes: Row): Promise<Json | undefined> {
+    const { store, action } = effect
+    return this.begin([effect], () => {
+      const key =
+        action === 'create' && effect.key.startsWith(temporaryPrefix) ? undefined : store.realKey(effect.key)
+      return this.endpoint({ channel: store.channel, collection: store.name, action, key, attributes })
+    })
+  }
+
+  write(channel: ChannelHandle, request: WriteRequest): Promise<Json | undefined> {
+    const effects: Effect[] = []
+    const transaction: OptimisticTransaction = {
+      create(collection, attributes) {
+        const effect = channel.collection(collection).creation(attributes)
+        effects.push(effect)
+        return effect.key
+      },
+      update(collection, key, attributes) {
+        const store = channel.collection(collection)
+        effects.push({ store, key: store.realKey(key), action: 'update', attributes })
+      },
+      destroy(collection, key) {
+        const store = channel.collection(collection)
+        effects.push({ store, key: store.realKey(key), action: 'destroy', attributes: {} })
+      },
+    }
+    try {
+      request.optimistic?.(transaction)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return this.begin(effects, () => request)
+  }
+
+  private begin(effects: readonly Effect[], request: Mutation['request']): Promise<Json | undefined> {
+    if (this.closed) return Promise.reject(new WriteError('closed', 'The client is closed.'))
+    return new Promise((resolve, reject) => {
+      const mutation: Mutation = {
+        id: this.runtime.uniqueId(),
+        effects,
+        showing: new Set(effects),
+        request,
+        generation: this.generation,
+        replied: new Gate(),
+        finished: new Gate(),
+        answeredAt: undefined,
+        reply: undefined,
+        confirmed: false,
+        barrier: undefined,
+        resolve,
+        reject,
+      }
+      const ahead = this.aheadOf(mutation)
+      this.mutations.set(mutation.id, mutation)
+      this.applier.run('local', () => {
+        for (const effect of effects) effect.store.addEffect(effect)
+        return () => this.counted()
+      })
+      this.send(mutation, ahead).catch(this.report)
+    })
+  }
+
+  /** Earlier writes of the same rows: the server must get them first, so that the last one wins. */
+  private aheadOf({ effects }: Mutation): Promise<void>[] {
+    const ahead: Promise<void>[] = []
+    for (const other of this.mutations.values()) {
+      for (const mine of effects) {
+        const same = other.effects.find(({ store, key }) => store === mine.store && key === mine.key)
+        if (same === undefined) continue
+        // The real key of a new row is known for sure only when its creation has come back.
+        ahead.push((mine.key.startsWith(temporaryPrefix) ? other.finished : other.replied).passed)
+      }
+    }
+    return ahead
+  }
+
+  // ---- HTTP -----------------------------------------------------------------------------------------
+
+  private async send(mutation: Mutation, ahead: readonly Promise<void>[]): Promise<void> {
+    if (ahead.length > 0) await Promise.all(ahead)
+    for (const { store, key, action } of mutation.effects) {
+      if (action !== 'create' && store.realKey(key).startsWith(temporaryPrefix)) {
+        this.fail(mutation, new WriteError('not_found', 'The row was not created.'))
+        return
+      }
+    }
+    const { method = 'POST', url, body } = mutation.request()
+    const headers: Record<string, string> = {
+      'idempotency-key': mutation.id,
+      'lockstep-session': this.stream?.id ?? '',
+    }
+    if (body !== undefined) headers['content-type'] = 'application/json'
+    const request = body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) }
+    const startedAt = this.runtime.now()
+    for (let failures = 1; this.mutations.has(mutation.id); failures++) {
+      const result = await this.attempt(url, request)
+      if (!(result instanceof WriteError)) {
+        this.answered(mutation, result.body)
+        return
+      }
+      if (!worthRepeating(result) || this.runtime.now() - startedAt >= writeRetryMs) {
+        this.fail(mutation, result)
+        return
+      }
+      await this.sleep(backoffMs(failures, this.runtime.random()))
+    }
+  }
+
+  private async attempt(
+    url: string,
+    request: Parameters<Runtime['fetch']>[1],
+  ): Promise<WriteError | { readonly body: Json | undefined }> {
+    const gate = new Gate()
+    const cancel = this.runtime.timer(replyMs, gate.open)
+    const late = gate.passed.then(() => new WriteError('offline', 'The server did not answer.', 0, true))
+    const reply = this.runtime
+      .fetch(url, request)
+      .then(async (reply) => {
+        const text = await reply.text()
+        let body: Json | undefined
+        try {
+          // What an application answers is any JSON.
+          body = text === '' ? undefined : (JSON.parse(text) as Json)
+        } catch {
+          body = text
+        }
+        return reply.status < 400 ? { body } : errorOfReply(reply.status, body)
+      })
+      .catch(() => new WriteError('offline', 'The server could not be reached.', 0, true))
+    const result = await Promise.race([reply, late])
+    cancel()
+    return result
+  }
+
+  private sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        cancel()
+        this.wakers.delete(wake)
+        resolve()
+      }
+      const cancel = this.runtime.timer(ms, wake)
+      this.wakers.add(wake)
+    })
+  }
+
+  private answered(mutation: Mutation, body: Json | undefined): void {
+    mutation.reply = body
+    mutation.answeredAt = this.runtime.now()
+    for (const { store, key, action } of mutation.effects) {
+      if (action !== 'create' || !key.startsWith(temporaryPrefix)) continue
+      // An object is read as a row; where it is none, it has no key column and nothing is learnt.
+      if (typeof body === 'object' && body !== null) store.learnKey(key, body as Row)
+      if (!mutation.confirmed) continue
+      this.applier.run('local', () => {
+        store.adopt(key)
+        return undefined
+      })
+    }
+    mutation.replied.open()
+    if (this.stream?.ended !== false) mutation.resolve(body)
+    if (mutation.confirmed) this.finish(mutation)
+    else if (mutation.generation !== this.generation) this.askBarrier()
+    else this.runtime.timer(confirmMs, () => this.askBarrier())
+  }
+
+  private fail(mutation: Mutation, error: WriteError): void {
+    if (!this.mutations.has(mutation.id)) return
+    mutation.replied.open()
+    if (mutation.confirmed) {
+      // It did happen; only the reply was lost.
+      this.finish(mutation)
+      return
+    }
+    this.mutations.delete(mutation.id)
+    this.applier.run('refused', () => {
+      for (const effect of mutation.showing) effect.store.removeEffect(effect)
+      return () => {
+        this.counted()
+        mutation.reject(error)
+        mutation.finished.open()
+      }
+    })
+  }
+
+  // ---- the stream -----------------------------------------------------------------------------------
+
+  confirm(id: string, transaction?: TransactionMessage): undefined | (() => void) {
+    const mutation = this.mutations.get(id)
+    if (mutation === undefined) return undefined
+    if (transaction !== undefined) learnKeys(mutation, transaction)
+    for (const effect of mutation.showing) {
+      const { store, key, action } = effect
+      const subscription = this.stream?.channels.get(store.channel)?.subscription
+      if (subscription?.pending) {
+        // The effect is among what that channel holds back: what is shown in its place stays until then.
+        subscription.held.push({ type: 'confirmed', mutation: id, position: '' })
+        mutation.barrier = undefined
+        continue
+      }
+      store.removeEffect(effect)
+      mutation.showing.delete(effect)
+      if (action === 'create') store.adopt(key)
+    }
+    if (mutation.showing.size > 0) return undefined
+    mutation.confirmed = true
+    return () => {
+      if (mutation.answeredAt !== undefined) this.finish(mutation)
+    }
+  }
+
+  barrier(id: number): () => void {
+    const after = [...this.mutations.values()].map((mutation) =>
+      mutation.barrier === id ? this.confirm(mutation.id) : undefined,
+    )
+    return () => {
+      for (const run of after) run?.()
+    }
+  }
+
+  live(): void {
+    for (const wake of [...this.wakers]) wake()
+    this.askBarrier()
+  }
+
+  /** The stream has ended for now: what the server has answered counts. */
+  ended(): void {
+    for (const { answeredAt, resolve, reply } of this.mutations.values()) {
+      if (answeredAt !== undefined) resolve(reply)
+    }
+  }
+
+  disconnected(): void {
+    this.generation++
+    for (const mutation of this.mutations.values()) mutation.barrier = undefined
+  }
+
+  /** For answered writes that the stream may have confirmed while nobody listened. */
+  private askBarrier(): void {
+    if (this.stream?.live !== true) return
+    const now = this.runtime.now()
+    const waiting = [...this.mutations.values()].filter(
+      ({ answeredAt, confirmed, barrier, generation }) =>
+        answeredAt !== undefined &&
+        !confirmed &&
+        barrier === undefined &&
+        (generation !== this.generation || now - answeredAt >= confirmMs),
+    )
+    if (waiting.length === 0) return
+    const id = this.stream.askBarrier()
+    for (const mutation of waiting) mutation.barrier = id
+  }
+
+  // ---- ending ---------------------------------------------------------------------------------------
+
+  private finish(mutation: Mutation): void {
+    if (!this.mutations.delete(mutation.id)) return
+    this.counted()
+    mutation.resolve(mutation.reply)
+    mutation.finished.open()
+  }
+
+  private counted(): void {
+    this.listeners.tell(this.report, this.mutations.size)
+  }
+
+  close(): void {
+    this.closed = true
+    for (const mutation of [...this.mutations.values()])
+      this.fail(mutation, new WriteError('closed', 'The client was closed.'))
+    for (const wake of [...this.wakers]) wake()
+  }
+}
+
+/** A transaction that creates one row where the mutation did names that row. */
+function learnKeys({ effects }: Mutation, { channel, changes }: TransactionMessage): void {
+  for (const { store, key, action } of effects) {
+    if (action !== 'create' || !key.startsWith(temporaryPrefix) || store.channel !== channel) continue
+    const [only, ...others] = Object.keys(changes[store.name]?.create ?? {})
+    if (only !== undefined && others.length === 0) store.learnKey(key, only)
+  }
+}
+
+/** Failures that pass by themselves, and after which the same key does no harm. */
+function worthRepeating({ status }: WriteError): boolean {
+  return status === 0 || status === 429 || (status >= 502 && status <= 504)
+}

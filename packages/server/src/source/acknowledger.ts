@@ -1,0 +1,36 @@
+/**
+ * Decides how far the slot may move on: to what was given `retentionMs` ago, so that a restarted server
+ * reads the recent past again. Holds at most `marksMax` marks.
+ */
+export class Acknowledger {
+  readonly #retentionMs: number
+  readonly #marks: { at: number; lsn: number }[] = []
+  #acknowledged: number
+
+  constructor(retentionMs: number, from: number) {
+    this.#retentionMs = retentionMs
+    this.#acknowledged = from
+  }
+
+  /** Everything before `lsn` has been given by `now`. */
+  given(lsn: number, now: number): void {
+    const last = this.#marks.at(-1)
+    if (last === undefined) this.#marks.push({ at: now, lsn })
+    else if (lsn <= last.lsn) return
+    else if (now - last.at >= this.#retentionMs / marksMax) this.#marks.push({ at: now, lsn })
+    else if (last.at === now) last.lsn = lsn
+    // Otherwise the next mark tells; until then a little less is acknowledged.
+  }
+
+  /** LSN before which the slot may forget. Never falls. */
+  acknowledge(now: number): number {
+    for (;;) {
+      const first = this.#marks[0]
+      if (first === undefined || now - first.at < this.#retentionMs) return this.#acknowledged
+      this.#acknowledged = Math.max(this.#acknowledged, first.lsn)
+      this.#marks.shift()
+    }
+  }
+}
+
+const marksMax = 60

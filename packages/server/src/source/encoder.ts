@@ -1,0 +1,65 @@
+import { encodeTimestamp } from './timestamp.ts'
+
+/**
+ * Makes JSON text of Postgres' own text of a value that is not NULL. The stream and the snapshot use the
+ * same encoders, so that they cannot disagree.
+ */
+export type Encoder = (text: string) => string
+
+// Whatever JSON.stringify would leave as it is. Lone surrogates cannot come out of UTF-8.
+const plain = /^[ !#-[\]-\u007e\u0080-\ud7ff\ue000-\uffff]*$/
+
+export function encodeText(text: string): string {
+  return plain.test(text) ? `"${text}"` : JSON.stringify(text)
+}
+
+/** int2, int4: Postgres' text is a JSON number. */
+function encodeInteger(text: string): string {
+  return text
+}
+
+/** float4, float8: a JSON number; `"NaN"`, `"Infinity"` and `"-Infinity"` as text, which JSON has no number for. */
+function encodeFloat(text: string): string {
+  const last = text.charCodeAt(text.length - 1)
+  return last >= 48 && last <= 57 ? text : `"${text}"`
+}
+
+/** int8, numeric, uuid: digits and letters that need no escape; text, so that no digit is lost. */
+function encodeQuoted(text: string): string {
+  return `"${text}"`
+}
+
+function encodeBoolean(text: string): string {
+  return text === 't' ? 'true' : 'false'
+}
+
+/** json, jsonb: as the database has it, white space included. */
+function encodeJson(text: string): string {
+  return text
+}
+
+/** bytea: base64 of `\x6869`. */
+function encodeBytes(text: string): string {
+  return `"${Buffer.from(text.slice(2), 'hex').toString('base64')}"`
+}
+
+/** By the OIDs of pg_type, which Postgres never changes for built-in types. */
+const builtin: ReadonlyMap<number, Encoder> = new Map<number, Encoder>([
+  [16, encodeBoolean],
+  [17, encodeBytes],
+  [20, encodeQuoted], // int8
+  [21, encodeInteger],
+  [23, encodeInteger],
+  [114, encodeJson],
+  [700, encodeFloat],
+  [701, encodeFloat],
+  [1114, (text) => encodeTimestamp(text, '')],
+  [1184, (text) => encodeTimestamp(text, 'Z')],
+  [1700, encodeQuoted], // numeric
+  [2950, encodeQuoted], // uuid
+  [3802, encodeJson],
+])
+
+export function encoderOfBuiltin(oid: number): Encoder {
+  return builtin.get(oid) ?? encodeText
+}

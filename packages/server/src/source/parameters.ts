@@ -1,0 +1,13 @@
+/**
+ * Session settings of every connection whose rows become JSON, so that Postgres writes each value in one
+ * way only. `synchronous_commit: local` is for Lockstep's own small writes.
+ */
+export const pinnedParameters = {
+  application_name: 'lockstep',
+  client_encoding: 'UTF8',
+  bytea_output: 'hex',
+  DateStyle: 'ISO, MDY',
+  IntervalStyle: 'iso_8601',
+  TimeZone: 'UTC',
+  extra_float_digits: '1',
+} as const

@@ -72,12 +72,12 @@ describe('parseClientMessage', () => {
     ['barrier with a broken id', '{"type":"barrier","id":0.5}'],
     ['barrier with an id beyond 2^53', '{"type":"barrier","id":9007199254740993}'],
     ['subscribe without id', '{"type":"subscribe","channel":"project/1"}'],
-  ])('M4: %s is bad_request', (_what, text) => {
+  ])('M12: %s is bad_request', (_what, text) => {
     expect(refusal(text).code).toBe('bad_request')
   })
 
   it.each(['Hello', 'publish', 'transaction', '', '__proto__', 'constructor', 'toString'])(
-    'M4: the type "%s" is unknown_type, with the id of the request',
+    'M12: the type "%s" is unknown_type, with the id of the request',
     (type) => {
       expect(refusal(JSON.stringify({ type, id: 7 }))).toEqual({ code: 'unknown_type', id: 7 })
     },
@@ -93,7 +93,7 @@ describe('parseClientMessage', () => {
     ['NUL', 'project/\0'],
     ['10 kB', 'x'.repeat(10_240)],
     ['a wildcard', '**'],
-  ])('M4: a channel of %s is bad_channel, with the id of the request', (_what, channel) => {
+  ])('M12: a channel of %s is bad_channel, with the id of the request', (_what, channel) => {
     expect(refusal(JSON.stringify({ type: 'subscribe', id: 7, channel }))).toEqual({
       code: 'bad_channel',
       id: 7,
@@ -112,17 +112,17 @@ describe('parseClientMessage', () => {
     ['a million digits of text', `"a.${'1'.repeat(1_000_000)}"`],
     ['null', 'null'],
     ['an object', '{"epoch":"a","lsn":1}'],
-  ])('M4: a position of %s is bad_position, with the id of the request', (_what, position) => {
+  ])('M12: a position of %s is bad_position, with the id of the request', (_what, position) => {
     const text = `{"type":"subscribe","id":7,"channel":"project/1","position":${position}}`
     expect(refusal(text)).toEqual({ code: 'bad_position', id: 7 })
   })
 
-  it('M4: brackets inside texts do not count as nesting', () => {
+  it('M12: brackets inside texts do not count as nesting', () => {
     const text = JSON.stringify({ type: 'hello', version: 1, token: '[{"\\'.repeat(100) })
     expect(parseClientMessage(text)).toMatchObject({ type: 'hello' })
   })
 
-  it('M4: __proto__ and constructor are plain names', () => {
+  it('M12: __proto__ and constructor are plain names', () => {
     const text =
       '{"type":"barrier","id":1,"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}'
     const message = parseClientMessage(text)
@@ -135,7 +135,7 @@ describe('parseClientMessage', () => {
     })
   })
 
-  it('M4: whatever arrives, only LockstepError is thrown', () => {
+  it('M12: whatever arrives, only LockstepError is thrown', () => {
     const field = fc.oneof(
       fc.constantFrom('type', 'id', 'channel', 'position', 'version', 'token', '__proto__', 'constructor'),
       fc.string(),

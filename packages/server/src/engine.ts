@@ -1,6 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { encodePosition, isChannel, LockstepError, type PageSession, type WirePosition } from '@lockstep/protocol'
+import {
+  encodePosition,
+  isChannel,
+  LockstepError,
+  type PageSession,
+  type WirePosition,
+} from '@lockstep/protocol'
 import { EmbeddedBus } from './bus/embedded.ts'
 import type { Sync, User } from './definition/definition.ts'
 import { Authoriser } from './hub/authoriser.ts'
@@ -52,7 +58,14 @@ export class Engine {
     this.log = new MemoryLog({ viewCount: sync.viewCount, runtime, limits })
     this.#bus.subscribe((entry) => this.log.append(entry))
     this.#router = new Router({ sync, bus: this.#bus, limits, logger })
-    this.snapshots = new SnapshotStore({ sync, log: this.log, reader, barrier: () => source.barrier(), runtime, limits })
+    this.snapshots = new SnapshotStore({
+      sync,
+      log: this.log,
+      reader,
+      barrier: () => source.barrier(),
+      runtime,
+      limits,
+    })
     this.sessions = new Sessions(runtime, limits.sessionGraceMs)
     this.hub = new Hub({
       sync,
@@ -95,12 +108,13 @@ export class Engine {
    * The rows of a channel as a user may see them, including everything committed before the call.
    * @throws LockstepError `no_channel` where there is none or it is not for this user, `unavailable`.
    */
-  async snapshotFor(user: User, channel: string, channels?: readonly string[]): Promise<CachedSnapshot> {
-    const audience = isChannel(channel) ? await this.#authoriser.audienceOf({ user, channels }, channel) : undefined
+  async snapshotFor(user: User, channel: string): Promise<{ view: number; snapshot: CachedSnapshot }> {
+    const asker = { user, channels: undefined }
+    const audience = isChannel(channel) ? await this.#authoriser.audienceOf(asker, channel) : undefined
     const view = audience === undefined ? undefined : this.#parts.sync.viewOf(audience)
     if (view === undefined) throw new LockstepError('no_channel')
     await this.#parts.source.barrier()
-    return this.snapshots.get(channel, view, { fresh: true })
+    return { view, snapshot: await this.snapshots.get(channel, view, { fresh: true }) }
   }
 
   /** Resolves when everything committed before the call has been handed to every connection with room. */

@@ -30,7 +30,10 @@ export function catchUp(
       const range = log.read(subscription.channel, subscription.view, from, catchUpBytes)
       if ('reset' in range) {
         leaveBehind(subscription)
-        reload(subscription, subscription.announce ? range.reset : range.reset === 'trimmed' ? 'slow' : range.reset)
+        reload(
+          subscription,
+          subscription.announce ? range.reset : range.reset === 'trimmed' ? 'slow' : range.reset,
+        )
         continue
       }
       entries.push(...range.entries)

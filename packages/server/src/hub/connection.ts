@@ -1,4 +1,4 @@
-import { LockstepError, type ServerMessage } from '@lockstep/protocol'
+import type { LockstepError, ServerMessage } from '@lockstep/protocol'
 import type { Session } from '../session/session.ts'
 import { Batch } from './batch.ts'
 import type { Carrier } from './carrier.ts'

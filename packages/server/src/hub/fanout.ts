@@ -1,4 +1,4 @@
-import { encodePosition } from '@lockstep/protocol'
+import { encodePosition, type ResetReason } from '@lockstep/protocol'
 import { encodeFrame, type Frame } from '../log/frame.ts'
 import type { Delivery, LogEntry, Writer } from '../log/log.ts'
 import type { Runtime } from '../runtime/runtime.ts'
@@ -59,11 +59,13 @@ export class Fanout {
     if (dirty.length === 0 && confirmations.length === 0) return
     this.#dirty = []
     this.#confirmations = []
-    if (dirty.length === 1 && dirty[0] !== undefined) this.#flushList(dirty[0], undefined)
+    // Resets first: a client must know of one before it gets the same commit on another channel.
+    const told = dirty.filter((list) => !this.#resetList(list))
+    if (told.length === 1 && told[0] !== undefined) this.#flushList(told[0], undefined)
     else {
       const mixed = new Map<Connection, LogEntry[]>()
-      for (const list of dirty) this.#flushList(list, mixed)
-      for (const [connection, entries] of mixed) this.#send(connection, new Batch(mergeEntries(entries)))
+      for (const list of told) this.#flushList(list, mixed)
+      for (const [connection, entries] of mixed) connection.sendBatch(new Batch(mergeEntries(entries)))
     }
     for (const { writer, lsn } of confirmations) this.#hooks.confirm(writer, lsn)
   }
@@ -72,7 +74,6 @@ export class Fanout {
   #flushList(list: SubscriberList, mixed: Map<Connection, LogEntry[]> | undefined): void {
     const entries = list.turn
     list.turn = []
-    if (entries.some((entry) => entry.frame === undefined)) return this.#resetList(list, entries)
     const batch = new Batch(entries.map(frameOf))
     const before = (entries[0]?.lsn ?? 0) - 1
     const { subscribers } = list
@@ -80,7 +81,8 @@ export class Fanout {
       const subscription = subscribers[i]
       if (subscription === undefined || subscription.state !== 'live') continue
       const { connection } = subscription
-      if (connection.full) this.#hooks.fallBehind(subscription, before)
+      // One subscription that is behind holds the others back: a commit on both must not be seen by halves (G5).
+      if (connection.full || connection.behind > 0) this.#hooks.fallBehind(subscription, before)
       else if (mixed !== undefined && connection.subscriptions.size > 1) {
         const collected = mixed.get(connection)
         if (collected === undefined) mixed.set(connection, [...entries])
@@ -89,23 +91,22 @@ export class Fanout {
     }
   }
 
-  #send(connection: Connection, batch: Batch): void {
-    connection.sendBatch(batch)
-  }
-
-  /** Rows cannot be told as changes: everyone gets a snapshot, which includes what came before the marker. */
-  #resetList(list: SubscriberList, entries: readonly LogEntry[]): void {
-    const reason = entries.findLast((entry) => entry.reset !== undefined)?.reset ?? 'too_large'
+  /** Where rows cannot be told as changes everyone gets a snapshot, which includes what came before the marker. */
+  #resetList(list: SubscriberList): boolean {
+    const reason = list.turn.findLast((entry) => entry.frame === undefined)?.reset
+    if (reason === undefined) return false
+    list.turn = []
     for (const subscription of [...list.subscribers]) {
       if (subscription.state === 'live') this.#hooks.reload(subscription, reason)
     }
+    return true
   }
 }
 
 export interface FanoutHooks {
   /** The carrier is full: the subscription goes on from the log, after `sentLsn`, when there is room. */
   fallBehind(subscription: Subscription, sentLsn: number): void
-  reload(subscription: Subscription, reason: NonNullable<LogEntry['reset']>): void
+  reload(subscription: Subscription, reason: ResetReason): void
   confirm(writer: Writer, lsn: number): void
 }
 

@@ -5,6 +5,11 @@ import type { Runtime, Timer } from '../runtime/runtime.ts'
 import { Batch } from './batch.ts'
 import type { Connection } from './connection.ts'
 
+export interface HeartbeatHooks {
+  flush(): void
+  renewToken(connection: Connection): void
+}
+
 /** The sweep over all connections is cut into this many parts, so that 10,000 are not served in one turn. */
 const parts = 16
 
@@ -17,7 +22,7 @@ export class Heartbeat {
   readonly #log: Log
   readonly #runtime: Runtime
   readonly #limits: Limits
-  readonly #renewToken: (connection: Connection) => void
+  readonly #hooks: HeartbeatHooks
   #timer: Timer | undefined
   #part = 0
   #sweep: Connection[] = []
@@ -26,13 +31,13 @@ export class Heartbeat {
   constructor(
     connections: ReadonlySet<Connection>,
     from: { log: Log; runtime: Runtime; limits: Limits },
-    renewToken: (connection: Connection) => void,
+    hooks: HeartbeatHooks,
   ) {
     this.#connections = connections
     this.#log = from.log
     this.#runtime = from.runtime
     this.#limits = from.limits
-    this.#renewToken = renewToken
+    this.#hooks = hooks
     this.#schedule()
   }
 
@@ -56,6 +61,8 @@ export class Heartbeat {
     this.#part = (this.#part + 1) % parts
     if (from === to) return
     const now = this.#runtime.now()
+    // The log's position must not overtake what this turn has yet to send.
+    this.#hooks.flush()
     const batch = Batch.of({ type: 'heartbeat', position: encodePosition(this.#log.position) })
     for (let i = from; i < to; i++) {
       const connection = this.#sweep[i]
@@ -65,13 +72,16 @@ export class Heartbeat {
   }
 
   #beatOne(connection: Connection, batch: Batch, now: number): void {
-    if (!connection.alive) return connection.carrier.terminate()
+    if (!connection.alive) {
+      connection.carrier.terminate()
+      return
+    }
     connection.alive = false
     connection.carrier.ping()
     const { session } = connection
     if (session === undefined) return
     // The position is true only for a connection that has been sent everything up to it.
     if (!connection.full && connection.caughtUp) connection.sendBatch(batch)
-    if (session.tokenExpiresAt - now < this.#limits.tokenTtlMs / 2) this.#renewToken(connection)
+    if (session.tokenExpiresAt - now < this.#limits.tokenTtlMs / 2) this.#hooks.renewToken(connection)
   }
 }

@@ -1,11 +1,17 @@
-import { type ErrorCode, encodePosition, LockstepError, type Position, type ResetReason } from '@lockstep/protocol'
+import {
+  type ErrorCode,
+  encodePosition,
+  LockstepError,
+  type Position,
+  type ResetReason,
+} from '@lockstep/protocol'
 import type { Sync } from '../definition/definition.ts'
 import type { Limits } from '../limits.ts'
+import type { Frame } from '../log/frame.ts'
 import type { Delivery, Log, LogReader, Writer } from '../log/log.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { SessionClaims, Sessions } from '../session/session.ts'
-import type { Frame } from '../log/frame.ts'
 import { Authoriser } from './authoriser.ts'
 import { Batch } from './batch.ts'
 import type { Carrier } from './carrier.ts'
@@ -52,7 +58,10 @@ export class Hub implements LogReader {
       reload: (subscription, reason) => this.#reload(subscription, reason),
       confirm: (writer, lsn) => this.#confirm(writer, lsn),
     })
-    this.#heartbeat = new Heartbeat(this.connections, parts, (connection) => this.#renewToken(connection))
+    this.#heartbeat = new Heartbeat(this.connections, parts, {
+      flush: () => this.flush(),
+      renewToken: (connection) => this.#renewToken(connection),
+    })
     parts.log.onAppend(this)
   }
 
@@ -96,7 +105,9 @@ export class Hub implements LogReader {
     if (this.connections.size >= limits.connectionsMax) {
       throw new LockstepError('unavailable', 'The server has as many connections as it may.')
     }
-    const connection = new Connection(carrier, limits.requestsBurst, runtime.now(), (drained) => this.#goOn(drained))
+    const connection = new Connection(carrier, limits.requestsBurst, runtime.now(), (drained) =>
+      this.#goOn(drained),
+    )
     this.connections.add(connection)
     return connection
   }
@@ -125,12 +136,22 @@ export class Hub implements LogReader {
       channels: session.channels,
     })
     session.tokenExpiresAt = expiresAt
-    connection.send({ type: 'welcome', session: session.id, token, heartbeatMs: this.#parts.limits.heartbeatMs })
+    connection.send({
+      type: 'welcome',
+      session: session.id,
+      token,
+      heartbeatMs: this.#parts.limits.heartbeatMs,
+    })
   }
 
   // ---- subscriptions --------------------------------------------------------------------------------
 
-  async subscribe(connection: Connection, id: number, channel: string, from: Position | undefined): Promise<void> {
+  async subscribe(
+    connection: Connection,
+    id: number,
+    channel: string,
+    from: Position | undefined,
+  ): Promise<void> {
     const { session } = connection
     if (session === undefined) return connection.fail(new LockstepError('unauthorized'))
     this.#remove(connection, channel)
@@ -241,8 +262,9 @@ export class Hub implements LogReader {
     this.flush()
     for (const connection of this.connections) {
       for (const subscription of connection.subscriptions.values()) {
-        if (subscription.state === 'live' || subscription.state === 'behind') this.#reload(subscription, reason)
-        else if (subscription.state === 'loading') subscription.reset = reason
+        // One that is loading finds out from the log, or from the epoch of what it loads.
+        if (subscription.state === 'live' || subscription.state === 'behind')
+          this.#reload(subscription, reason)
       }
     }
   }
@@ -251,8 +273,10 @@ export class Hub implements LogReader {
   #reload(subscription: Subscription, reason: ResetReason): void {
     this.#lists.remove(subscription)
     leaveBehind(subscription)
-    subscription.reset = reason
     this.#resets++
+    // Said at once, before anything of the same commit on another channel: until this channel is live again
+    // the client shows no channel half of a commit (G5).
+    subscription.connection.send({ type: 'reset', channel: subscription.channel, reason })
     void this.#load(subscription)
   }
 
@@ -265,19 +289,18 @@ export class Hub implements LogReader {
     try {
       const { position, frame } = await this.#parts.snapshot(channel, subscription.view)
       if (subscription.load !== ticket || subscription.state !== 'loading') return
+      if (position.epoch !== this.#parts.log.position.epoch) return this.#load(subscription)
       this.flush()
-      const { reset } = subscription
-      subscription.reset = undefined
-      const frames = [frame]
-      if (reset !== undefined) frames.unshift(...Batch.of({ type: 'reset', channel, reason: reset }).frames)
-      connection.sendBatch(new Batch(frames))
+      connection.sendBatch(new Batch([frame]))
       this.#lists.add(subscription)
       this.#continue(subscription, position.lsn)
     } catch (cause) {
       if (subscription.load !== ticket || subscription.state !== 'loading') return
       this.#parts.logger.error(`a snapshot of a channel failed: ${codeOf(cause)}`)
       this.#remove(connection, channel)
-      connection.sendError(cause instanceof LockstepError ? cause : new LockstepError('unavailable'), { channel })
+      connection.sendError(cause instanceof LockstepError ? cause : new LockstepError('unavailable'), {
+        channel,
+      })
     }
   }
 
@@ -306,7 +329,11 @@ export class Hub implements LogReader {
     const { session } = connection
     if (session === undefined) return
     const { issueToken } = this.#parts
-    const { token, expiresAt } = issueToken({ session: session.id, user: session.user, channels: session.channels })
+    const { token, expiresAt } = issueToken({
+      session: session.id,
+      user: session.user,
+      channels: session.channels,
+    })
     session.tokenExpiresAt = expiresAt
     connection.send({ type: 'token', token })
     void this.#reauthorizeConnection(connection)

@@ -1,4 +1,10 @@
-import { LockstepError, parseClientMessage, parsePosition, protocolVersion, RequestError } from '@lockstep/protocol'
+import {
+  LockstepError,
+  parseClientMessage,
+  parsePosition,
+  protocolVersion,
+  RequestError,
+} from '@lockstep/protocol'
 import type { Limits } from '../limits.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Runtime } from '../runtime/runtime.ts'
@@ -27,9 +33,9 @@ export class Requests {
   take(connection: Connection, text: string): void {
     connection.heard()
     if (connection.closed) return
-    if (!this.#allowed(connection)) return connection.fail(new LockstepError('too_fast'))
     try {
-      this.#do(connection, text)
+      if (!this.#allowed(connection)) connection.fail(new LockstepError('too_fast'))
+      else this.#do(connection, text)
     } catch (error) {
       if (error instanceof RequestError) connection.sendError(error, { id: error.id })
       else if (error instanceof LockstepError && connection.session === undefined) {
@@ -51,18 +57,22 @@ export class Requests {
         throw new LockstepError('bad_request', `This server speaks protocol version ${protocolVersion}.`)
       }
       if (connection.session !== undefined) throw new LockstepError('bad_request', 'Hello was said already.')
-      return hub.welcome(connection, this.#parts.verifyToken(message.token))
+      hub.welcome(connection, this.#parts.verifyToken(message.token))
+      return
     }
     if (connection.session === undefined) throw new LockstepError('unauthorized', 'Say hello first.')
     switch (message.type) {
       case 'subscribe': {
         const from = message.position === undefined ? undefined : parsePosition(message.position)
-        return this.#started(connection, hub.subscribe(connection, message.id, message.channel, from))
+        this.#started(connection, hub.subscribe(connection, message.id, message.channel, from))
+        break
       }
       case 'unsubscribe':
-        return hub.unsubscribe(connection, message.channel)
+        hub.unsubscribe(connection, message.channel)
+        break
       case 'barrier':
-        return this.#started(connection, hub.barrier(connection, message.id))
+        this.#started(connection, hub.barrier(connection, message.id))
+        break
     }
   }
 

@@ -1,4 +1,3 @@
-import type { ResetReason } from '@lockstep/protocol'
 import type { Connection } from './connection.ts'
 import type { SubscriberList } from './subscriber-list.ts'
 
@@ -27,8 +26,6 @@ export class Subscription {
   sentLsn = 0
   /** `live` is yet to be said to the client. */
   announce = true
-  /** Set by whoever makes it `loading`: told to the client before the snapshot. */
-  reset: ResetReason | undefined
   /** Counts the loads begun: an older one that ends later is ignored. */
   load = 0
 

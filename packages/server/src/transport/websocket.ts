@@ -44,7 +44,8 @@ export class WebSocketTransport {
       try {
         open(webSocket, socket, this.#parts)
       } catch (error) {
-        const refusal = error instanceof LockstepError ? error : new LockstepError('internal', undefined, { cause: error })
+        const refusal =
+          error instanceof LockstepError ? error : new LockstepError('internal', undefined, { cause: error })
         webSocket.close(refusal.close, refusal.code)
       }
     })
@@ -138,8 +139,8 @@ function open(webSocket: CarriedWebSocket, socket: CarriedSocket, parts: WebSock
 function onMessage(this: CarriedWebSocket, data: RawData, isBinary: boolean): void {
   const carrier = this[carrierKey]
   if (carrier === undefined) return
-  if (isBinary) return carrier.close(1003, 'text only')
-  carrier.take(data.toString())
+  if (isBinary) carrier.close(1003, 'text only')
+  else carrier.take(data.toString())
 }
 
 function onPong(this: CarriedWebSocket): void {

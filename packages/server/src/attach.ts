@@ -1,0 +1,81 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { LockstepError } from '@lockstep/protocol'
+import { answerNode } from './http/node.ts'
+import { canonicalOrigins, hostOf, isOriginAllowed } from './http/origin.ts'
+import type { Logger } from './runtime/logger.ts'
+import { refuseUpgrade } from './transport/upgrade.ts'
+
+export interface AttachParts {
+  readonly path: string
+  readonly origins: readonly string[]
+  readonly trustProxy: boolean
+  readonly logger: Logger
+  handle(request: Request): Promise<Response | undefined>
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+}
+
+/**
+ * Puts the sync server onto an application's HTTP server: upgrades and requests under `path` are its own,
+ * all others go where they went before. Returns what undoes it.
+ */
+export function attach(server: Server, parts: AttachParts): () => void {
+  const path = parts.path.replace(/\/+$/, '')
+  const origins = canonicalOrigins(parts.origins)
+  const isOurs = (url: string | undefined): boolean => {
+    const pathname = (url ?? '').split('?', 1)[0] ?? ''
+    return pathname === path || pathname.startsWith(`${path}/`)
+  }
+
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    if (!isOurs(request.url)) {
+      // Somebody else's, unless there is nobody: then it would hang.
+      if (server.listenerCount('upgrade') === 1) refuseUpgrade(socket, new LockstepError('not_found'))
+      return
+    }
+    socket.on('error', ignoreError)
+    const header = (name: string): string | undefined => {
+      const value = request.headers[name]
+      return typeof value === 'string' ? value : value?.join(', ')
+    }
+    const facts = {
+      origin: header('origin'),
+      host: hostOf(header, parts.trustProxy),
+      hasCookie: request.headers.cookie !== undefined,
+      allowed: origins,
+      secure: 'encrypted' in socket,
+    }
+    if ((request.url ?? '').split('?', 1)[0] !== path) refuseUpgrade(socket, new LockstepError('not_found'))
+    else if (!isOriginAllowed(facts)) refuseUpgrade(socket, new LockstepError('bad_origin'))
+    else {
+      socket.off('error', ignoreError)
+      parts.upgrade(request, socket, head)
+    }
+  }
+
+  // A server answers a request with all its listeners; ours must be the only one for what is ours.
+  const others = server.listeners('request') as ((i: IncomingMessage, o: ServerResponse) => void)[] // that is what they are
+  server.removeAllListeners('request')
+  const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    if (isOurs(incoming.url) || others.length === 0) {
+      void answerNode(incoming, outgoing, parts.handle, parts.logger).then((answered) => {
+        if (!answered) answerNotFound(outgoing)
+      })
+    } else for (const other of others) other.call(server, incoming, outgoing)
+  }
+  server.on('request', onRequest)
+  server.on('upgrade', onUpgrade)
+  return () => {
+    server.off('upgrade', onUpgrade)
+    server.off('request', onRequest)
+    for (const other of others) server.on('request', other)
+  }
+}
+
+/** A peer that resets the connection while it is being refused. */
+function ignoreError(): void {}
+
+function answerNotFound(outgoing: ServerResponse): void {
+  outgoing.writeHead(404, { 'content-type': 'application/json' })
+  outgoing.end(JSON.stringify({ error: new LockstepError('not_found') }))
+}

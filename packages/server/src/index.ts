@@ -1,0 +1,20 @@
+export { embedJson, LockstepError } from '@lockstep/protocol'
+export { collection, defineSync } from './definition/define.ts'
+export type { Audience, ChannelRule, CollectionRule, SyncDefinition, User } from './definition/definition.ts'
+export type { Limits } from './limits.ts'
+export { defaultLimits } from './limits.ts'
+export type { Logger } from './runtime/logger.ts'
+export { silentLogger } from './runtime/logger.ts'
+export type { Runtime, Timer } from './runtime/runtime.ts'
+export { createSyncServer, type SyncServer, type SyncServerOptions, type SyncServerStatus } from './server.ts'
+export { type Fault, type FaultCode, type Note, SetupError } from './setup/setup.ts'
+export { announce } from './write/announce.ts'
+export type {
+  Execute,
+  Transactions,
+  WriteFunction,
+  WriteOptions,
+  WriteResult,
+  Writer,
+  WriteTransaction,
+} from './write/write.ts'

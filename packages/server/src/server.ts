@@ -1,0 +1,215 @@
+import type { Server } from 'node:http'
+import {
+  encodePosition,
+  type PageSession,
+  type PageState,
+  type Snapshot,
+  type WirePosition,
+} from '@lockstep/protocol'
+import type { Sql } from 'postgres'
+import { attach } from './attach.ts'
+import { compileSync } from './definition/compile.ts'
+import type { SyncDefinition, User } from './definition/definition.ts'
+import { Engine } from './engine.ts'
+import { createHttp } from './http/http.ts'
+import { defaultLimits, type Limits } from './limits.ts'
+import type { LogStatus } from './log/log.ts'
+import type { Logger } from './runtime/logger.ts'
+import { nodeRuntime } from './runtime/node.ts'
+import type { Runtime } from './runtime/runtime.ts'
+import { loadSecret } from './session/secret.ts'
+import { assertSecrets } from './session/token.ts'
+import { postgresSnapshots } from './snapshot/postgres.ts'
+import type { SnapshotStatus } from './snapshot/store.ts'
+import { connect } from './source/connect.ts'
+import { postgresSource } from './source/postgres.ts'
+import type { SourceStatus } from './source/source.ts'
+import { prepareWrites } from './write/tables.ts'
+import type { Writer } from './write/write.ts'
+import { createWriter } from './write/writer.ts'
+
+export interface SyncServerOptions {
+  readonly sync: SyncDefinition
+  /** URL of the Postgres database. */
+  readonly database: string
+  /** Who sends an HTTP request, e.g. by its cookie; null for nobody. */
+  readonly authenticate: (request: Request) => User | null | Promise<User | null>
+  /** Where the sync server is mounted. Default `/lockstep`. */
+  readonly path?: string
+  /** Signs session tokens: at least 32 characters; of several the first signs and all are accepted. Default: one kept in the database. */
+  readonly secret?: string | readonly string[]
+  /** Origins of other hosts whose pages may connect. The server's own host always may. */
+  readonly origins?: readonly string[]
+  /** Whether a proxy of one's own writes `X-Forwarded-Host`. */
+  readonly trustProxy?: boolean
+  /** `apply`: mend what can be mended in the database; `check` (default): only name it. */
+  readonly setup?: 'apply' | 'check'
+  /** Name of the replication slot and publication. Default `lockstep`. */
+  readonly slot?: string
+  readonly limits?: Partial<Limits>
+  /** Default: warnings and errors to the console. */
+  readonly logger?: Logger
+  readonly runtime?: Runtime
+}
+
+/** A running sync server: writes (`write`, `respond`, `via`) and everything that keeps clients in step. */
+export interface SyncServer extends Omit<Writer, 'close'> {
+  /** Takes upgrades and requests under `path` of an HTTP server; others go where they went before. */
+  attach(server: Server): void
+  /** Answers a request under `path`; undefined: it is not one of ours. Never rejects. */
+  handle(request: Request): Promise<Response | undefined>
+  /** A session for a page of this user, good for the named channels, or all that `authorize` allows. */
+  issueSession(user: User, channels?: readonly string[]): PageSession
+  /**
+   * All that a page needs to show channels at once and miss nothing after: a session, and rows with their
+   * position. Includes everything committed before the call.
+   * @throws LockstepError `no_channel`, `unavailable`
+   */
+  page(user: User, channels: readonly string[]): Promise<PageState>
+  /** The rows of a channel as this user sees them. @throws LockstepError `no_channel`, `unavailable` */
+  snapshot(channel: string, user: User): Promise<Snapshot>
+  /** Resolves when everything committed before the call has been handed to every connection with room. */
+  barrier(): Promise<WirePosition>
+  /** Asks `authorize` again for all of a user's subscriptions: after rights were taken or given. */
+  reauthorize(userId: string | number): Promise<void>
+  status(): SyncServerStatus
+  /** A pool on the database, for the application's own queries. */
+  readonly sql: Sql
+  /** Tells clients to come back, ends connections and stream. The slot stays. */
+  close(): Promise<void>
+}
+
+export interface SyncServerStatus {
+  readonly source: SourceStatus
+  readonly log: LogStatus
+  readonly snapshots: SnapshotStatus
+  readonly sessions: number
+  readonly connections: number
+  readonly subscriptions: number
+  /** Subscriptions that are behind the log because their connection is slow. */
+  readonly behind: number
+  /** Times a subscription was given a fresh snapshot, since the start. */
+  readonly resets: number
+}
+
+const consoleLogger: Logger = {
+  debug() {},
+  info() {},
+  warn: (message) => console.warn(`lockstep: ${message}`),
+  error: (message) => console.error(`lockstep: ${message}`),
+}
+
+/**
+ * Starts a sync server. Resolves when the stream flows and clients may come.
+ * @throws SetupError naming what is wrong with the database and the SQL that mends it; Error for a bad definition
+ */
+export async function createSyncServer(options: SyncServerOptions): Promise<SyncServer> {
+  const { database: url, authenticate, path = '/lockstep', origins = [], trustProxy = false } = options
+  const logger = options.logger ?? consoleLogger
+  const runtime = options.runtime ?? nodeRuntime
+  const limits: Limits = { ...defaultLimits, ...options.limits }
+  const sync = compileSync(options.sync)
+  const slot = options.slot ?? 'lockstep'
+
+  const sql = connect(url, { max: 10, applicationName: 'lockstep writes' })
+  const reader = postgresSnapshots({ url })
+  const source = postgresSource({
+    url,
+    collections: sync.collections,
+    fingerprint: sync.fingerprint,
+    slot,
+    retentionMs: limits.retentionMs,
+    runtime,
+    logger,
+    onError: (collection, error) =>
+      logger.error(`collection "${collection.name}" is no longer kept in step: ${error.message}`),
+  })
+  try {
+    await prepareWrites(sql)
+    const secrets =
+      typeof options.secret === 'string'
+        ? [options.secret]
+        : (options.secret ?? [await loadSecret(sql, runtime)])
+    assertSecrets(secrets)
+    const engine = new Engine({ sync, source, reader, secrets, runtime, logger, limits })
+    await engine.start()
+    return assemble(engine)
+  } catch (error) {
+    await Promise.allSettled([source.close(), reader.close(), sql.end({ timeout: 1 })])
+    throw error
+  }
+
+  function assemble(engine: Engine): SyncServer {
+    const writer = createWriter({
+      sql,
+      runtime,
+      logger,
+      tables: sync.collections,
+      epoch: () => engine.log.position.epoch,
+      authenticate,
+      limits: { requestBytesMax: limits.bodyBytesMax },
+    })
+    const http = createHttp({
+      path,
+      authenticate,
+      snapshot: async (channel, user) => {
+        const { view, snapshot } = await engine.snapshotFor(user, channel)
+        // One channel may look different to each audience: the view is part of what the tag names.
+        return { json: snapshot.json, etag: `${encodePosition(snapshot.position)}-${view}` }
+      },
+      issueSession: (user, channels) => engine.issueSession(user, channels),
+      health: () => ({ status: 'ok', connected: source.status().connected }),
+      origins,
+      trustProxy,
+      runtime,
+      logger,
+    })
+    const detach: (() => void)[] = []
+    return {
+      sql,
+      write: (request, run, settings) => writer.write(request, run, settings),
+      writeWithPosition: (request, run, settings) => writer.writeWithPosition(request, run, settings),
+      respond: (request, run, settings) => writer.respond(request, run, settings),
+      via: (transactions) => writer.via(transactions),
+      attach(server) {
+        detach.push(
+          attach(server, {
+            path,
+            origins,
+            trustProxy,
+            logger,
+            handle: (request) => http.handle(request),
+            upgrade: (request, socket, head) => engine.upgrade(request, socket, head),
+          }),
+        )
+      },
+      handle: (request) => http.handle(request),
+      issueSession: (user, channels) => engine.issueSession(user, channels),
+      async page(user, channels) {
+        const snapshots = await Promise.all(channels.map((channel) => readSnapshot(engine, user, channel)))
+        return { url: path, session: engine.issueSession(user, channels), snapshots }
+      },
+      snapshot: (channel, user) => readSnapshot(engine, user, channel),
+      barrier: () => engine.barrier(),
+      reauthorize: (userId) => engine.hub.reauthorize(userId),
+      status: () => ({
+        source: source.status(),
+        log: engine.log.status(),
+        snapshots: engine.snapshots.status(),
+        sessions: engine.sessions.size,
+        ...engine.hub.status(),
+      }),
+      async close() {
+        for (const undo of detach) undo()
+        await engine.close()
+        await writer.close()
+        await Promise.all([reader.close(), sql.end({ timeout: 5 })])
+      },
+    }
+  }
+}
+
+async function readSnapshot(engine: Engine, user: User, channel: string): Promise<Snapshot> {
+  const { snapshot } = await engine.snapshotFor(user, channel)
+  return JSON.parse(snapshot.json) // we wrote it: it has the shape of the message
+}

@@ -1,4 +1,4 @@
-import { SetupError } from '../setup/setup.ts'
+import { SetupError } from '../fault/fault.ts'
 import { run } from './run.ts'
 
 /** The account that Postgres runs as where this process is root, which Postgres refuses to be. */

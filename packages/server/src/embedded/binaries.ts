@@ -2,8 +2,8 @@ import { cp, lstat, mkdir, readFile, rename, rm, symlink } from 'node:fs/promise
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { SetupError } from '../fault/fault.ts'
 import type { Logger } from '../runtime/logger.ts'
-import { SetupError } from '../setup/setup.ts'
 import type { Account } from './account.ts'
 import { run } from './run.ts'
 

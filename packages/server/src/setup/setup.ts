@@ -1,64 +1,118 @@
-/** One thing that keeps Lockstep from running against this database, and what to do about it. */
-export interface Fault {
-  readonly code: FaultCode
-  /** What is wrong and what to do, for the operator. */
-  readonly message: string
-  /** The SQL that mends it, to be run by the table's owner or a superuser. */
-  readonly sql?: string
+import type { Sql } from 'postgres'
+import type { Collection } from '../definition/definition.ts'
+import { assertDatabaseUrl, connectionFault } from '../fault/connection.ts'
+import { type Fault, type Note, SetupError } from '../fault/fault.ts'
+import { type Logger, silentLogger } from '../runtime/logger.ts'
+import { nodeRuntime } from '../runtime/node.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import { connect } from '../source/connect.ts'
+import { ensureState, newEpoch, whyNewEpoch } from '../source/slot.ts'
+import { inspectCluster } from './cluster.ts'
+import { inspectTables } from './tables.ts'
+
+export { type Fault, type FaultCode, type Note, SetupError } from '../fault/fault.ts'
+
+export interface SetupOptions {
+  readonly url: string
+  readonly collections: readonly Collection[]
+  /** `Sync.fingerprint`. */
+  readonly fingerprint: string
+  /** As given to the source. Default `lockstep`. */
+  readonly slot?: string
+  readonly publication?: string
+  readonly runtime?: Runtime
+  readonly logger?: Logger
 }
 
-export type FaultCode =
-  | 'bad_url'
-  | 'unreachable'
-  | 'wrong_password'
-  | 'no_database'
-  | 'too_old'
-  | 'in_recovery'
-  | 'pooler'
-  | 'wal_level'
-  | 'no_replication_privilege'
-  | 'no_create_privilege'
-  | 'no_slots_left'
-  | 'no_walsenders_left'
-  | 'no_table'
-  | 'not_a_table'
-  | 'no_column'
-  | 'generated_column'
-  | 'not_owner'
-  | 'no_select_privilege'
-  | 'key_not_unique'
-  | 'replica_identity'
-  | 'row_security'
-  | 'slot_busy'
-  | 'port_in_use'
-  | 'wrong_version'
-  | 'data_folder'
-  | 'no_binaries'
-  | 'postgres_failed'
-
-/** Something to know that does not keep Lockstep from running. */
-export interface Note {
-  readonly code: 'synchronous_commit' | 'row_security' | 'partitions' | 'unlogged'
-  readonly message: string
-  readonly sql?: string
-}
-
-/** The database cannot be used as it is. The message reads well in a terminal; `faults` are for programs. */
-export class SetupError extends Error {
-  override readonly name = 'SetupError'
+export interface SetupReport {
   readonly faults: readonly Fault[]
+  readonly notes: readonly Note[]
+  /** SQL that was run. */
+  readonly applied: readonly string[]
+}
 
-  constructor(faults: readonly Fault[], options?: { cause?: unknown }) {
-    super(describeFaults(faults), options)
-    this.faults = faults
+/** Looks at everything that Lockstep needs of the database, and changes nothing. Never rejects for a fault. */
+export async function checkSetup(options: SetupOptions): Promise<SetupReport> {
+  return withDatabase(options, async (sql) => ({ ...(await inspect(sql, options)), applied: [] }))
+}
+
+/**
+ * Mends what it may: REPLICA IDENTITY FULL, the schema `lockstep`, the publication and the slot. Reports
+ * what is left. Never rejects for a fault.
+ */
+export async function applySetup(options: SetupOptions): Promise<SetupReport> {
+  return withDatabase(options, async (sql) => {
+    const applied = await mend(sql, await inspect(sql, options))
+    const report = await inspect(sql, options)
+    if (report.faults.length > 0) return { ...report, applied }
+    const slot = options.slot ?? 'lockstep'
+    const plan = { ...options, slot, publication: options.publication ?? slot }
+    await ensureState(sql)
+    if ((await whyNewEpoch(sql, plan)) !== undefined)
+      await newEpoch(sql, plan, options.runtime ?? nodeRuntime, options.logger ?? silentLogger)
+    return { ...report, applied }
+  })
+}
+
+/**
+ * What a server does before it starts: `apply` mends the tables, `check` leaves them. Schema, publication
+ * and slot are the source's to make. Notes go to the logger.
+ * @throws SetupError with all faults that are left.
+ */
+export async function setUp(mode: 'apply' | 'check', options: SetupOptions): Promise<void> {
+  const logger = options.logger ?? silentLogger
+  const report = await withDatabase(options, async (sql) => {
+    const before = await inspect(sql, options)
+    if (mode === 'check') return { ...before, applied: [] }
+    const applied = await mend(sql, before)
+    return applied.length === 0 ? { ...before, applied } : { ...(await inspect(sql, options)), applied }
+  })
+  for (const sql of report.applied) logger.info(`Setup: ${sql}`)
+  for (const note of report.notes) logger.warn(note.message)
+  if (report.faults.length > 0) throw new SetupError(report.faults)
+}
+
+async function withDatabase(
+  { url }: SetupOptions,
+  run: (sql: Sql) => Promise<SetupReport>,
+): Promise<SetupReport> {
+  let sql: Sql | undefined
+  try {
+    assertDatabaseUrl(url)
+    sql = connect(url, { max: 1, applicationName: 'lockstep setup' })
+    await sql`SELECT 1`
+    return await run(sql)
+  } catch (error) {
+    const known = connectionFault(error, url)
+    if (known === undefined) throw error
+    return { faults: known.faults, notes: [], applied: [] }
+  } finally {
+    await sql?.end({ timeout: 1 })
   }
 }
 
-function describeFaults(faults: readonly Fault[]): string {
-  const texts = faults.map(({ message, sql }) => {
-    const lines = sql === undefined ? '' : `\n\n    ${sql.split('\n').join('\n    ')}\n`
-    return message + lines
-  })
-  if (texts.length === 1) return texts.join('')
-  return `The database is not ready for Lockstep:\n${texts.map((text) => `\n- ${text}`).join('\n')}`
+async function inspect(
+  sql: Sql,
+  options: SetupOptions,
+): Promise<{ faults: readonly Fault[]; notes: readonly Note[] }> {
+  const slot = options.slot ?? 'lockstep'
+  const cluster = await inspectCluster(sql, options.url, slot)
+  const tables = await inspectTables(sql, options.collections, options.publication ?? slot)
+  return { faults: [...cluster.faults, ...tables.faults], notes: [...cluster.notes, ...tables.notes] }
+}
+
+/** Runs the mending SQL of the faults that Lockstep may mend. A failure stays a fault. */
+async function mend(sql: Sql, { faults }: { readonly faults: readonly Fault[] }): Promise<string[]> {
+  const applied: string[] = []
+  for (const fault of faults) {
+    if (fault.code !== 'replica_identity' || fault.sql === undefined) continue
+    try {
+      // ALTER TABLE waits for every open transaction on the table, and all others wait behind it.
+      await sql.unsafe(`BEGIN; SET LOCAL lock_timeout = '5s'; ${fault.sql} COMMIT`)
+      applied.push(fault.sql)
+    } catch {
+      await sql.unsafe('ROLLBACK')
+    }
+  }
+  return applied
 }

@@ -1,12 +1,12 @@
 import { LockstepError } from '@lockstep/protocol'
 import type { Sql } from 'postgres'
 import type { Collection } from '../definition/definition.ts'
+import { assertDatabaseUrl, connectionFault } from '../fault/connection.ts'
+import { SetupError } from '../fault/fault.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { silentLogger } from '../runtime/logger.ts'
 import { nodeRuntime } from '../runtime/node.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { connectionFault } from '../setup/connection.ts'
-import { SetupError } from '../setup/setup.ts'
 import { Acknowledger } from './acknowledger.ts'
 import { Barriers } from './barriers.ts'
 import { TypeCatalog } from './catalog.ts'
@@ -69,6 +69,7 @@ class PostgresSource implements Source {
   #cancelPoll: () => void = () => {}
 
   constructor(options: PostgresSourceOptions) {
+    assertDatabaseUrl(options.url)
     this.#options = options
     this.#runtime = options.runtime ?? nodeRuntime
     this.#logger = options.logger ?? silentLogger

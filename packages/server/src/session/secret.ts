@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import type { Sql } from 'postgres'
-import { type OwnTable, withTable } from '../write/tables.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import { type OwnTable, withTable } from '../setup/own-table.ts'
 
 export const secretsTable: OwnTable = {
   name: 'lockstep.secrets',
@@ -17,13 +17,13 @@ export const secretsTable: OwnTable = {
  * The secret that signs session tokens, kept in the database so that it outlives a restart and is the same
  * on every node. The first call makes it; calls at the same time agree on one.
  */
-export async function loadSecret(sql: Sql): Promise<string> {
+export async function loadSecret(sql: Sql, runtime: Runtime): Promise<string> {
   const rows = await withTable(
     sql,
     secretsTable,
     (transaction) => transaction<{ secret: string }[]>`
       WITH made AS (
-        INSERT INTO lockstep.secrets (name, secret) VALUES ('session', ${randomBytes(32).toString('base64url')})
+        INSERT INTO lockstep.secrets (name, secret) VALUES ('session', ${runtime.randomText(32)})
         ON CONFLICT DO NOTHING RETURNING secret
       )
       SELECT secret FROM made UNION ALL SELECT secret FROM lockstep.secrets WHERE name = 'session'`,

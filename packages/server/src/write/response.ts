@@ -20,13 +20,13 @@ export function valueResponse(
 }
 
 /**
- * The reply for what a write threw: a `Response` as it is, one of our errors with its status, anything else
+ * The reply for what a write, or another request, threw: a `Response` as it is, one of our errors with its status, anything else
  * as `internal`, which is logged without its message: that may hold rows.
  */
 export function errorResponse(error: unknown, request: WriteRequest, logger: Logger): Response {
   if (error instanceof Response) return error
   const known = knownError(error)
-  if (known === undefined) logger.error(`A write failed: ${lineOf(request)}: ${describe(error)}`)
+  if (known === undefined) logger.error(`A request failed: ${lineOf(request)}: ${describe(error)}`)
   const outward = known ?? new LockstepError('internal')
   const headers = new Headers({ 'content-type': 'application/json', 'cache-control': 'no-store' })
   if (outward.retryable) headers.set('retry-after', '1')

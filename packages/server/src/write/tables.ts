@@ -1,11 +1,5 @@
-import type { Sql, TransactionSql } from 'postgres'
-
-/** A table of ours and the statements that make it. */
-export interface OwnTable {
-  /** With its schema. */
-  readonly name: string
-  readonly create: readonly string[]
-}
+import type { Sql } from 'postgres'
+import { type OwnTable, withTable } from '../setup/own-table.ts'
 
 /** What a write leaves behind, so that its retry finds it. */
 export const mutationsTable: OwnTable = {
@@ -27,27 +21,4 @@ export const mutationsTable: OwnTable = {
 /** Makes the table of idempotency keys where it is missing. */
 export async function prepareWrites(sql: Sql): Promise<void> {
   await withTable(sql, mutationsTable, () => Promise.resolve())
-}
-
-/**
- * Makes a table of ours where it is missing, then runs `run`, in one transaction and one caller at a time:
- * `IF NOT EXISTS` alone fails when two nodes start together and make the same thing. What exists is only
- * looked at, so that a role without the right to create can start where an administrator has set it up.
- */
-export async function withTable<T>(
-  sql: Sql,
-  table: OwnTable,
-  run: (transaction: TransactionSql) => Promise<T>,
-): Promise<T> {
-  let value: { readonly made: T } | undefined
-  await sql.begin(async (transaction) => {
-    await transaction`SELECT pg_advisory_xact_lock(hashtext('lockstep setup'))`
-    const [found] = await transaction<{ schema: boolean; relation: boolean }[]>`
-      SELECT to_regnamespace('lockstep') IS NOT NULL AS schema, to_regclass(${table.name}) IS NOT NULL AS relation`
-    if (!found?.schema) await transaction.unsafe('CREATE SCHEMA lockstep')
-    if (!found?.relation) for (const statement of table.create) await transaction.unsafe(statement)
-    value = { made: await run(transaction) }
-  })
-  if (value === undefined) throw new Error('the transaction ended without having run')
-  return value.made
 }

@@ -3,8 +3,6 @@ import type { TransactionSql } from 'postgres'
 import type { Recorded } from './recorded.ts'
 import type { WriteRequest } from './request.ts'
 
-export { createWriter } from './writer.ts'
-
 /**
  * Runs an application's change in one database transaction, once per idempotency key, and tells the stream
  * who wrote it. @see docs/protocol.md W1

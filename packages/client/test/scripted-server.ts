@@ -80,10 +80,10 @@ export class ScriptedServer {
   }
 
   rows(channel: string, collection: string): Map<string, Row> {
-    let tables = this.tables.get(channel)
-    if (tables === undefined) this.tables.set(channel, (tables = new Map()))
-    let rows = tables.get(collection)
-    if (rows === undefined) tables.set(collection, (rows = new Map()))
+    const tables = this.tables.get(channel) ?? new Map<string, Map<string, Row>>()
+    this.tables.set(channel, tables)
+    const rows = tables.get(collection) ?? new Map<string, Row>()
+    tables.set(collection, rows)
     return rows
   }
 

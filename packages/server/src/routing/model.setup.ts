@@ -241,10 +241,13 @@ export function applyChanges(rows: ModelRows, changes: string): void {
     const table = rows.get(collection) ?? new Map<string, Map<string, unknown>>()
     rows.set(collection, table)
     for (const [event, told] of entriesOf(change)) {
-      if (event === 'destroy') for (const key of Object.values(told as string[])) table.delete(key)
-      else if (event === 'create')
+      if (event === 'destroy') {
+        for (const [, key] of entriesOf(told)) {
+          if (!table.delete(String(key))) throw new Error('destroy of a row that is not there')
+        }
+      } else if (event === 'create') {
         for (const [key, row] of entriesOf(told)) table.set(key, new Map(entriesOf(row)))
-      else {
+      } else {
         for (const [key, row] of entriesOf(told)) {
           const old = table.get(key)
           if (old === undefined) throw new Error(`update of a row that is not there`)

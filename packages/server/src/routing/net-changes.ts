@@ -14,7 +14,10 @@ interface RowChange {
   values: Values
 }
 
-/** Net effect of one commit on one collection in one channel. */
+/**
+ * Net effect of one commit on one collection in one channel. The channels that a row is in may share its
+ * values: a later change of the row goes to all of them, and one that it leaves lets go of them.
+ */
 export class NetChanges {
   readonly #plan: CollectionPlan
   readonly #rows = new Map<string, RowChange>()

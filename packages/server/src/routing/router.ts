@@ -161,13 +161,11 @@ export class Router implements SourceSink {
     const key = keyOf(plan.collection.key, after)
     if (key === undefined || values === undefined) return
     const size = sizeOf(values)
-    let shared = false
     for (const channel of channelsOf(plan, after)) {
       const changes = this.#changesOf(channel)
       if (changes.isReset) continue
       // Net changes keep the values and may merge others into them: each channel needs its own.
-      changes.changesOf(plan).update(key, shared ? [...values] : values)
-      shared = true
+      changes.changesOf(plan).update(key, values)
       this.#grow(changes, size)
     }
   }
@@ -206,7 +204,7 @@ export class Router implements SourceSink {
       else if (values !== undefined) {
         const changes = this.#changesOf(channel)
         if (changes.isReset) continue
-        changes.changesOf(plan).update(key, [...values])
+        changes.changesOf(plan).update(key, values)
         this.#grow(changes, sizeOf(values))
       }
     }
@@ -219,7 +217,6 @@ export class Router implements SourceSink {
     const key = keyOf(plan.collection.key, row)
     if (key === undefined) return
     let values: Values | undefined
-    let shared = false
     for (const channel of channelsOf(plan, row)) {
       if (present.includes(channel)) continue
       const changes = this.#changesOf(channel)
@@ -229,8 +226,7 @@ export class Router implements SourceSink {
         this.#size -= changes.reset(untold)
         continue
       }
-      changes.changesOf(plan).create(key, shared ? [...values] : values)
-      shared = true
+      changes.changesOf(plan).create(key, values)
       this.#grow(changes, sizeOf(values))
     }
   }

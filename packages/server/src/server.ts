@@ -19,10 +19,12 @@ import { nodeRuntime } from './runtime/node.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import { loadSecret } from './session/secret.ts'
 import { assertSecrets } from './session/token.ts'
+import { setUp } from './setup/setup.ts'
 import { postgresSnapshots } from './snapshot/postgres.ts'
 import type { SnapshotStatus } from './snapshot/store.ts'
 import { connect } from './source/connect.ts'
 import { postgresSource } from './source/postgres.ts'
+import { slotNameOf } from './source/slot.ts'
 import type { SourceStatus } from './source/source.ts'
 import { prepareWrites } from './write/tables.ts'
 import type { Writer } from './write/write.ts'
@@ -44,7 +46,7 @@ export interface SyncServerOptions {
   readonly trustProxy?: boolean
   /** `apply`: mend what can be mended in the database; `check` (default): only name it. */
   readonly setup?: 'apply' | 'check'
-  /** Name of the replication slot and publication. Default `lockstep`. */
+  /** Name of the replication slot and publication. Default: `lockstep_` and the database's name. */
   readonly slot?: string
   readonly limits?: Partial<Limits>
   /** Default: warnings and errors to the console. */
@@ -109,7 +111,15 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
   const runtime = options.runtime ?? nodeRuntime
   const limits: Limits = { ...defaultLimits, ...options.limits }
   const sync = compileSync(options.sync)
-  const slot = options.slot ?? 'lockstep'
+  const slot = options.slot ?? slotNameOf(url)
+  await setUp(options.setup ?? 'check', {
+    url,
+    collections: sync.collections,
+    fingerprint: sync.fingerprint,
+    slot,
+    runtime,
+    logger,
+  })
 
   const sql = connect(url, { max: 10, applicationName: 'lockstep writes' })
   const reader = postgresSnapshots({ url })

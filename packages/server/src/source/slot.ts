@@ -172,3 +172,9 @@ function epochName(runtime: Runtime): string {
     .replace(/[^a-z0-9]/g, '')
   return plain.slice(0, 12)
 }
+
+/** The default name of a database's slot: names are the whole cluster's, so each database gets its own. */
+export function slotNameOf(url: string): string {
+  const database = decodeURIComponent(new URL(url).pathname.slice(1)) || 'postgres'
+  return `lockstep_${database.toLowerCase().replace(/[^a-z0-9_]/g, '_')}`.slice(0, 63)
+}

@@ -320,15 +320,23 @@ export class ServerConnection implements Link {
     }
   }
 
-  /** Loses the message that would arrive next, unless the client could not notice. */
-  lose(): void {
-    if (this.outbox[0]?.type === 'transaction') this.outbox.shift()
+  /**
+   * Loses the last transaction on its way, unless something behind it would say that it was sent. Returns
+   * whether it did; the next transaction then shows the hole.
+   */
+  lose(): boolean {
+    const index = this.outbox.findLastIndex(({ type }) => type === 'transaction')
+    if (index < 0 || this.outbox.slice(index).some(({ type }) => type === 'live' || type === 'heartbeat'))
+      return false
+    if ([...this.live.values()].includes('filling')) return false
+    this.outbox.splice(index, 1)
+    return true
   }
 
-  /** Lets the message that would arrive next arrive twice. */
+  /** Sends a transaction on its way again, after everything that is. */
   double(): void {
-    const message = this.outbox[0]
-    if (message?.type === 'transaction') this.outbox.splice(1, 0, message)
+    const message = this.outbox.find(({ type }) => type === 'transaction')
+    if (message !== undefined) this.outbox.push(message)
   }
 
   cut(code = 1006, reason = ''): void {

@@ -51,7 +51,6 @@ export class Subscription {
   disconnected(): void {
     if (this.phase === 'asked' || this.phase === 'filling' || this.phase === 'live') this.phase = 'idle'
     this.held = []
-    this.received = this.position
   }
 
   /** Whether there are rows on show that are behind those of other channels. */

@@ -81,15 +81,15 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
   readonly applier: Applier
   readonly report: Report
   status: Status = connectingStatus
-  private readonly statusListeners = new Listeners<[Status]>()
-  private readonly handles = new Map<string, { readonly handle: ChannelHandle; readonly proxy: unknown }>()
-  private readonly runtime: Runtime
-  private readonly lingerMs: number
-  private readonly renewal: (channels: readonly string[]) => Promise<PageSession>
-  private readonly writes: WriteQueue
-  private readonly connection: Connection
-  private readonly session: Session
-  private readonly url: string
+  readonly #statusListeners = new Listeners<[Status]>()
+  readonly #handles = new Map<string, { readonly handle: ChannelHandle; readonly proxy: unknown }>()
+  readonly #runtime: Runtime
+  readonly #lingerMs: number
+  readonly #renewal: (channels: readonly string[]) => Promise<PageSession>
+  readonly #writes: WriteQueue
+  readonly #connection: Connection
+  readonly #session: Session
+  readonly #url: string
 
   constructor(source: ClientSource, options: ClientOptions) {
     const {
@@ -98,31 +98,31 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
       onError = (error) => console.error(error),
       endpoint = restEndpoint(options.api ?? '/api'),
       lingerMs = lingerMsDefault,
-      renew = (channels) => this.requestSession(channels),
+      renew = (channels) => this.#requestSession(channels),
       connect = true,
     } = options
     const { url, session } = 'page' in source ? source.page : source
-    this.url = url
-    this.runtime = runtime
+    this.#url = url
+    this.#runtime = runtime
     this.report = onError
-    this.lingerMs = lingerMs
-    this.renewal = renew
+    this.#lingerMs = lingerMs
+    this.#renewal = renew
     this.applier = new Applier(onError)
-    this.writes = new WriteQueue(runtime, this.applier, endpoint, onError)
-    this.connection = new Connection(runtime, transport, url, this)
-    this.session = new Session(runtime, this.applier, this.connection, this.writes, onError)
-    this.writes.stream = this.session
-    if (session !== undefined) this.session.use(session)
-    if ('page' in source) this.showPage(source.page)
+    this.#writes = new WriteQueue(runtime, this.applier, endpoint, onError)
+    this.#connection = new Connection(runtime, transport, url, this)
+    this.#session = new Session(runtime, this.applier, this.#connection, this.#writes, onError)
+    this.#writes.stream = this.#session
+    if (session !== undefined) this.#session.use(session)
+    if ('page' in source) this.#showPage(source.page)
     if (connect) this.connect()
   }
 
   /** The page's rows show at once, and go on from their positions once connected. */
-  private showPage({ snapshots }: PageState): void {
+  #showPage({ snapshots }: PageState): void {
     this.applier.run('reset', () => {
       for (const snapshot of snapshots) {
-        const handle = this.handleOf(snapshot.channel).handle
-        this.session.applySnapshot(handle, snapshot)
+        const handle = this.#handleOf(snapshot.channel).handle
+        this.#session.applySnapshot(handle, snapshot)
         handle.subscription.position = snapshot.position
         handle.ofPage = true
         handle.needs = 1
@@ -130,94 +130,94 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
       }
       return undefined
     })
-    for (const { handle } of this.handles.values())
+    for (const { handle } of this.#handles.values())
       for (const store of handle.stores.values()) store.keepInitial()
   }
 
   // ---- for applications -----------------------------------------------------------------------------
 
   channel(name: string, { subscribe = true }: { readonly subscribe?: boolean } = {}): unknown {
-    const { handle, proxy } = this.handleOf(name)
+    const { handle, proxy } = this.#handleOf(name)
     if (subscribe) handle.pin()
     return proxy
   }
 
   onStatus(listener: (status: Status) => void): () => void {
-    return this.statusListeners.add(listener)
+    return this.#statusListeners.add(listener)
   }
 
   get pendingWrites(): number {
-    return this.writes.count
+    return this.#writes.count
   }
 
   onPendingWrites(listener: (count: number) => void): () => void {
-    return this.writes.onCount(listener)
+    return this.#writes.onCount(listener)
   }
 
   get sessionId(): string {
-    return this.session.id
+    return this.#session.id
   }
 
   connect(session?: PageSession): void {
-    if (session !== undefined) this.session.use(session)
-    this.connection.tell({ kind: 'start', token: this.session.id !== '' })
+    if (session !== undefined) this.#session.use(session)
+    this.#connection.tell({ kind: 'start', token: this.#session.id !== '' })
   }
 
   close(): void {
-    this.connection.tell({ kind: 'close' })
-    this.writes.close()
-    for (const { handle } of this.handles.values()) handle.stop()
+    this.#connection.tell({ kind: 'close' })
+    this.#writes.close()
+    for (const { handle } of this.#handles.values()) handle.stop()
   }
 
   // ---- for channels ---------------------------------------------------------------------------------
 
-  private handleOf(name: string): { readonly handle: ChannelHandle; readonly proxy: unknown } {
-    let entry = this.handles.get(name)
+  #handleOf(name: string): { readonly handle: ChannelHandle; readonly proxy: unknown } {
+    let entry = this.#handles.get(name)
     if (entry === undefined) {
       const handle = new ChannelHandle(name, this)
       entry = { handle, proxy: withCollections(handle) }
-      this.handles.set(name, entry)
-      this.session.channels.set(name, handle)
+      this.#handles.set(name, entry)
+      this.#session.channels.set(name, handle)
     }
     return entry
   }
 
   wanted(channel: ChannelHandle, wanted: boolean): void {
-    this.session.want(channel, wanted)
+    this.#session.want(channel, wanted)
   }
 
   linger(run: () => void): () => void {
-    return this.runtime.timer(this.lingerMs, run)
+    return this.#runtime.timer(this.#lingerMs, run)
   }
 
   uniqueId(): string {
-    return this.runtime.uniqueId()
+    return this.#runtime.uniqueId()
   }
 
   write(...write: Parameters<WriteQueue['write']>): Promise<Json | undefined> {
-    return this.writes.write(...write)
+    return this.#writes.write(...write)
   }
 
   writeRow(...write: Parameters<WriteQueue['writeRow']>): Promise<Json | undefined> {
-    return this.writes.writeRow(...write)
+    return this.#writes.writeRow(...write)
   }
 
   // ---- for the connection ---------------------------------------------------------------------------
 
   greet(): void {
-    this.session.greet()
+    this.#session.greet()
   }
 
   receive(text: string): void {
-    this.session.receive(text)
+    this.#session.receive(text)
   }
 
   dropped(): void {
-    this.session.disconnected()
+    this.#session.disconnected()
   }
 
   changed(): void {
-    const status = statusOf(this.connection.state)
+    const status = statusOf(this.#connection.state)
     const old = this.status
     if (
       status.state === old.state &&
@@ -225,14 +225,14 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
     )
       return
     this.status = status
-    if (status.state === 'refused') this.writes.ended()
-    this.statusListeners.tell(this.report, status)
+    if (status.state === 'refused') this.#writes.ended()
+    this.#statusListeners.tell(this.report, status)
   }
 
   async renew(): ReturnType<ConnectionOwner['renew']> {
-    const needed = [...this.handles.values()].filter(({ handle }) => handle.needs > 0)
+    const needed = [...this.#handles.values()].filter(({ handle }) => handle.needs > 0)
     try {
-      this.session.use(await this.renewal(needed.map(({ handle }) => handle.name)))
+      this.#session.use(await this.#renewal(needed.map(({ handle }) => handle.name)))
       return { ok: true }
     } catch (cause) {
       const error = wireErrorOf(cause)
@@ -240,8 +240,8 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
     }
   }
 
-  private async requestSession(channels: readonly string[]): Promise<PageSession> {
-    const reply = await this.runtime.fetch(`${this.url}/session`, {
+  async #requestSession(channels: readonly string[]): Promise<PageSession> {
+    const reply = await this.#runtime.fetch(`${this.#url}/session`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ channels }),

@@ -27,22 +27,22 @@ export class ChannelHandle {
   /** The page brought its rows; the first who needs it takes over from the page. */
   ofPage = false
   resetReason: ResetReason | undefined
-  private stopLinger: (() => void) | undefined
-  private releasePin: (() => void) | undefined
-  private readonly operations = new Map<string, Listeners<Parameters<OperationListener>>>()
-  private readonly unknown = new Set<string>()
-  private readonly statusListeners = new Listeners<[ChannelStatus]>()
-  private readonly owner: ChannelOwner
+  #stopLinger: (() => void) | undefined
+  #releasePin: (() => void) | undefined
+  readonly #operations = new Map<string, Listeners<Parameters<OperationListener>>>()
+  readonly #unknown = new Set<string>()
+  readonly #statusListeners = new Listeners<[ChannelStatus]>()
+  readonly #owner: ChannelOwner
 
   constructor(name: string, owner: ChannelOwner) {
     this.name = name
-    this.owner = owner
+    this.#owner = owner
   }
 
   collection(name: string): Store {
     let store = this.stores.get(name)
     if (store === undefined) {
-      store = new Store(this.name, name, this.owner.applier, this.owner, this.owner.report)
+      store = new Store(this.name, name, this.#owner.applier, this.#owner, this.#owner.report)
       this.stores.set(name, store)
     }
     return store
@@ -67,66 +67,66 @@ export class ChannelHandle {
   subscribe(): () => void {
     if (this.ofPage) this.ofPage = false
     else this.needs++
-    this.stopLinger?.()
-    this.stopLinger = undefined
-    if (this.needs === 1 && this.status.state === 'idle') this.owner.wanted(this, true)
+    this.#stopLinger?.()
+    this.#stopLinger = undefined
+    if (this.needs === 1 && this.status.state === 'idle') this.#owner.wanted(this, true)
     let done = false
     return () => {
       if (done) return
       done = true
       this.needs--
       if (this.needs > 0) return
-      this.stopLinger?.()
-      this.stopLinger = this.owner.linger(() => this.owner.wanted(this, false))
+      this.#stopLinger?.()
+      this.#stopLinger = this.#owner.linger(() => this.#owner.wanted(this, false))
     }
   }
 
   /** Needs the channel until `leave`. */
   pin(): void {
-    this.releasePin ??= this.subscribe()
+    this.#releasePin ??= this.subscribe()
   }
 
   leave(): void {
-    this.releasePin?.()
-    this.releasePin = undefined
+    this.#releasePin?.()
+    this.#releasePin = undefined
   }
 
   onStatus(listener: (status: ChannelStatus) => void): () => void {
-    return this.statusListeners.add(listener)
+    return this.#statusListeners.add(listener)
   }
 
   setStatus(status: ChannelStatus): void {
     if (status.state === this.status.state && status.state !== 'live') return
     this.status = status
-    this.statusListeners.tell(this.owner.report, status)
+    this.#statusListeners.tell(this.#owner.report, status)
   }
 
   on(operation: string, listener: OperationListener): () => void {
-    let listeners = this.operations.get(operation)
+    let listeners = this.#operations.get(operation)
     if (listeners === undefined) {
       listeners = new Listeners()
-      this.operations.set(operation, listeners)
+      this.#operations.set(operation, listeners)
     }
     return listeners.add(listener)
   }
 
   tellOperation({ operation, envelope }: Operation, { session, at }: TransactionMessage): void {
-    const listeners = this.operations.get(operation)
+    const listeners = this.#operations.get(operation)
     if (listeners !== undefined) {
-      listeners.tell(this.owner.report, envelope, { operation, channel: this.name, session, at })
+      listeners.tell(this.#owner.report, envelope, { operation, channel: this.name, session, at })
       return
     }
     // A channel on which nobody listens for operations misses none.
-    if (this.operations.size === 0 || this.unknown.has(operation)) return
-    this.unknown.add(operation)
-    this.owner.report(new Error(`Nobody listens for operation "${operation}" of channel ${this.name}.`))
+    if (this.#operations.size === 0 || this.#unknown.has(operation)) return
+    this.#unknown.add(operation)
+    this.#owner.report(new Error(`Nobody listens for operation "${operation}" of channel ${this.name}.`))
   }
 
   write(request: WriteRequest): Promise<Json | undefined> {
-    return this.owner.write(this, request)
+    return this.#owner.write(this, request)
   }
 
   stop(): void {
-    this.stopLinger?.()
+    this.#stopLinger?.()
   }
 }

@@ -25,7 +25,7 @@ export class Subscription {
   /** Everything up to here has been applied. Undefined: there are no rows. */
   position: WirePosition | undefined
   /** Everything up to here has been received. */
-  private received: WirePosition | undefined
+  #received: WirePosition | undefined
   /** Number of the request that counts. */
   request = -1
   /** Asked for while others were live, with nothing to show yet: nobody waits for it. */
@@ -35,12 +35,12 @@ export class Subscription {
 
   /** Starts a request. Returns the position to go on from. */
   ask(request: number, late: boolean): WirePosition | undefined {
-    if (this.phase !== 'live') this.received = this.position
+    if (this.phase !== 'live') this.#received = this.position
     this.phase = 'asked'
     this.request = request
     this.late = late
     this.held = []
-    return this.received
+    return this.#received
   }
 
   granted(request: number): void {
@@ -70,16 +70,16 @@ export class Subscription {
     if (this.phase !== 'filling' && this.phase !== 'live') return 'skip'
     const verdict = this.phase === 'filling' ? 'hold' : 'apply'
     if (message.type === 'transaction') {
-      const { received } = this
+      const received = this.#received
       if (received === undefined || isBeyond(message.prev, received) !== false) return 'hole'
       if (isBeyond(message.position, received) !== true) return 'skip'
-      this.received = message.position
+      this.#received = message.position
     } else if (message.type === 'snapshot') {
       if (verdict === 'apply') return 'skip'
-      this.received = message.position
+      this.#received = message.position
     } else if (message.type === 'live') {
       if (verdict === 'apply') return 'skip'
-      if (this.received === undefined || isBeyond(this.received, message.position) === undefined)
+      if (this.#received === undefined || isBeyond(this.#received, message.position) === undefined)
         return 'hole'
       this.progress(message.position)
       this.phase = 'live'
@@ -90,17 +90,17 @@ export class Subscription {
 
   /** Everything up to here was sent. */
   progress(position: WirePosition): void {
-    if (this.received !== undefined && isBeyond(position, this.received)) this.received = position
+    if (this.#received !== undefined && isBeyond(position, this.#received)) this.#received = position
   }
 
   /** Everything received has been applied. */
   applied(): void {
-    if (this.phase === 'live') this.position = this.received
+    if (this.phase === 'live') this.position = this.#received
   }
 
   /** The rows are gone. */
   forget(): void {
-    this.position = this.received = undefined
+    this.position = this.#received = undefined
     this.held = []
   }
 }

@@ -15,44 +15,44 @@ export interface Changeable {
  * things in the order in which they happened.
  */
 export class Applier {
-  private readonly touched = new Set<Changeable>()
-  private readonly waiting: (() => void)[] = []
-  private telling = false
-  private readonly report: Report
+  readonly #touched = new Set<Changeable>()
+  readonly #waiting: (() => void)[] = []
+  #telling = false
+  readonly #report: Report
 
   constructor(report: Report) {
-    this.report = report
+    this.#report = report
   }
 
   touch(changeable: Changeable): void {
-    this.touched.add(changeable)
+    this.#touched.add(changeable)
   }
 
   /** `work` must not call listeners. What it returns is done after they were told. */
   run(origin: Origin, work: () => undefined | (() => void), reset?: ResetReason): void {
     const after = work()
-    const settled = [...this.touched]
-    this.touched.clear()
+    const settled = [...this.#touched]
+    this.#touched.clear()
     for (const changeable of settled) {
       const changes = changeable.settle()
       if (changes === undefined) continue
       const whole = reset === undefined ? { ...changes, origin } : { ...changes, origin, reset }
-      this.waiting.push(() => changeable.tell(whole))
+      this.#waiting.push(() => changeable.tell(whole))
     }
-    if (after !== undefined) this.waiting.push(after)
-    this.tellAll()
+    if (after !== undefined) this.#waiting.push(after)
+    this.#tellAll()
   }
 
-  private tellAll(): void {
-    if (this.telling) return
-    this.telling = true
-    for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
+  #tellAll(): void {
+    if (this.#telling) return
+    this.#telling = true
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       try {
         next()
       } catch (error) {
-        this.report(error)
+        this.#report(error)
       }
     }
-    this.telling = false
+    this.#telling = false
   }
 }

@@ -27,31 +27,31 @@ export class Store implements Collection<Row>, Changeable {
   readonly name: string
   readonly channel: string
   /** Pending optimistic changes, oldest first. */
-  private effects: Effect[] = []
+  #effects: Effect[] = []
   /** Names of the key's columns; the server tells them with a snapshot. */
-  private keyColumns: readonly string[] = ['id']
-  private readonly confirmed = new Map<string, Row>()
+  #keyColumns: readonly string[] = ['id']
+  readonly #confirmed = new Map<string, Row>()
   /** What shows in place of the confirmed row; undefined where it is hidden. */
-  private readonly overlay = new Map<string, Row | undefined>()
+  readonly #overlay = new Map<string, Row | undefined>()
   /** Rows as they showed before the current apply. */
-  private readonly before = new Map<string, Row | undefined>()
+  readonly #before = new Map<string, Row | undefined>()
   /** Real keys of rows that had temporary ones. */
-  private readonly realKeys = new Map<string, string>()
-  private list: readonly Row[] | undefined
-  private first: ReadonlyMap<string, Row> | undefined
-  private firstList: readonly Row[] = nothing
-  private readonly listeners = new Listeners<[Changes]>()
-  private readonly rowListeners = new Map<string, Listeners<[Row | undefined]>>()
-  private readonly applier: Applier
-  private readonly writer: RowWriter
-  private readonly report: Report
+  readonly #realKeys = new Map<string, string>()
+  #list: readonly Row[] | undefined
+  #first: ReadonlyMap<string, Row> | undefined
+  #firstList: readonly Row[] = nothing
+  readonly #listeners = new Listeners<[Changes]>()
+  readonly #rowListeners = new Map<string, Listeners<[Row | undefined]>>()
+  readonly #applier: Applier
+  readonly #writer: RowWriter
+  readonly #report: Report
 
   constructor(channel: string, name: string, applier: Applier, writer: RowWriter, report: Report) {
     this.channel = channel
     this.name = name
-    this.applier = applier
-    this.writer = writer
-    this.report = report
+    this.#applier = applier
+    this.#writer = writer
+    this.#report = report
   }
 
   // ---- reading --------------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ export class Store implements Collection<Row>, Changeable {
 
   get(key: Key): Row | undefined {
     const text = keyText(key)
-    return this.overlay.has(text) ? this.overlay.get(text) : this.confirmed.get(text)
+    return this.#overlay.has(text) ? this.#overlay.get(text) : this.#confirmed.get(text)
   }
 
   has(key: Key): boolean {
@@ -70,74 +70,74 @@ export class Store implements Collection<Row>, Changeable {
   }
 
   all(): readonly Row[] {
-    if (this.list === undefined) {
+    if (this.#list === undefined) {
       const list: Row[] = []
-      for (const [key, row] of this.confirmed) {
-        const shown = this.overlay.has(key) ? this.overlay.get(key) : row
+      for (const [key, row] of this.#confirmed) {
+        const shown = this.#overlay.has(key) ? this.#overlay.get(key) : row
         if (shown !== undefined) list.push(shown)
       }
-      for (const [key, row] of this.overlay) {
-        if (row !== undefined && !this.confirmed.has(key)) list.push(row)
+      for (const [key, row] of this.#overlay) {
+        if (row !== undefined && !this.#confirmed.has(key)) list.push(row)
       }
-      this.list = list
+      this.#list = list
     }
-    return this.list
+    return this.#list
   }
 
   initial(): readonly Row[] {
-    return this.firstList
+    return this.#firstList
   }
 
   initialRow(key: Key): Row | undefined {
-    return this.first?.get(keyText(key))
+    return this.#first?.get(keyText(key))
   }
 
   keyOf(row: Row): string {
-    return keyOfRow(row, this.keyColumns) ?? ''
+    return keyOfRow(row, this.#keyColumns) ?? ''
   }
 
   subscribe(listener: (changes: Changes) => void): () => void {
-    return this.listeners.add(listener)
+    return this.#listeners.add(listener)
   }
 
   subscribeRow(key: Key, listener: (row: Row | undefined) => void): () => void {
     const text = keyText(key)
-    let listeners = this.rowListeners.get(text)
+    let listeners = this.#rowListeners.get(text)
     if (listeners === undefined) {
       listeners = new Listeners()
-      this.rowListeners.set(text, listeners)
+      this.#rowListeners.set(text, listeners)
     }
     const mine = listeners
     const remove = mine.add(listener)
     return () => {
       remove()
-      if (mine.size === 0 && this.rowListeners.get(text) === mine) this.rowListeners.delete(text)
+      if (mine.size === 0 && this.#rowListeners.get(text) === mine) this.#rowListeners.delete(text)
     }
   }
 
   // ---- writing --------------------------------------------------------------------------------------
 
   create(attributes: Row): Promise<Json | undefined> {
-    return this.writer.writeRow(this.creation(attributes), attributes)
+    return this.#writer.writeRow(this.creation(attributes), attributes)
   }
 
   update(key: Key, attributes: Row): Promise<Json | undefined> {
     const effect: Effect = { store: this, key: this.realKey(key), action: 'update', attributes }
-    return this.writer.writeRow(effect, attributes)
+    return this.#writer.writeRow(effect, attributes)
   }
 
   destroy(key: Key): Promise<Json | undefined> {
     const effect: Effect = { store: this, key: this.realKey(key), action: 'destroy', attributes: {} }
-    return this.writer.writeRow(effect, {})
+    return this.#writer.writeRow(effect, {})
   }
 
   /** The effect of creating a row; without a whole key it gets a temporary one. */
   creation(attributes: Row): Effect {
-    const known = keyOfRow(attributes, this.keyColumns)
-    const key = known ?? temporaryPrefix + this.writer.uniqueId()
-    const column = this.keyColumns[0]
+    const known = keyOfRow(attributes, this.#keyColumns)
+    const key = known ?? temporaryPrefix + this.#writer.uniqueId()
+    const column = this.#keyColumns[0]
     const shown =
-      known === undefined && column !== undefined && this.keyColumns.length === 1
+      known === undefined && column !== undefined && this.#keyColumns.length === 1
         ? { ...attributes, [column]: key }
         : attributes
     return { store: this, key, action: 'create', attributes: shown }
@@ -146,32 +146,32 @@ export class Store implements Collection<Row>, Changeable {
   /** The key under which the server knows the row, once that is known. */
   realKey(key: Key): string {
     const text = keyText(key)
-    return this.realKeys.get(text) ?? text
+    return this.#realKeys.get(text) ?? text
   }
 
   /** Reads the key from a reply or a row, and remembers it as that of a temporary one. */
   learnKey(temporary: string, from: Row | string): void {
-    const key = typeof from === 'string' ? from : keyOfRow(from, this.keyColumns)
-    if (key !== undefined) this.realKeys.set(temporary, key)
+    const key = typeof from === 'string' ? from : keyOfRow(from, this.#keyColumns)
+    if (key !== undefined) this.#realKeys.set(temporary, key)
   }
 
   addEffect(effect: Effect): void {
-    this.touch(effect.key)
-    this.effects.push(effect)
+    this.#touch(effect.key)
+    this.#effects.push(effect)
   }
 
   removeEffect(effect: Effect): void {
-    this.touch(effect.key)
-    this.effects = this.effects.filter((other) => other !== effect)
+    this.#touch(effect.key)
+    this.#effects = this.#effects.filter((other) => other !== effect)
   }
 
   /** Pending changes of a temporary row go over to the real one. */
   adopt(temporary: string): void {
-    const key = this.realKeys.get(temporary)
+    const key = this.#realKeys.get(temporary)
     if (key === undefined) return
-    this.touch(temporary)
-    this.touch(key)
-    for (const effect of this.effects) {
+    this.#touch(temporary)
+    this.#touch(key)
+    for (const effect of this.#effects) {
       if (effect.key === temporary && effect.action !== 'create') effect.key = key
     }
   }
@@ -179,12 +179,12 @@ export class Store implements Collection<Row>, Changeable {
   // ---- applying: only within Applier.run ------------------------------------------------------------
 
   applyChanges(changes: CollectionChanges): void {
-    for (const [key, row] of Object.entries(changes.create ?? {})) this.put(key, Object.freeze(row))
+    for (const [key, row] of Object.entries(changes.create ?? {})) this.#put(key, Object.freeze(row))
     for (const [key, columns] of Object.entries(changes.update ?? {})) {
-      const row = this.confirmed.get(key)
-      if (row !== undefined) this.put(key, Object.freeze({ ...row, ...columns }))
+      const row = this.#confirmed.get(key)
+      if (row !== undefined) this.#put(key, Object.freeze({ ...row, ...columns }))
     }
-    for (const key of changes.destroy ?? []) this.drop(key)
+    for (const key of changes.destroy ?? []) this.#drop(key)
   }
 
   /** Makes the rows those of the snapshot; rows that are the same stay. Undefined: there are none. */
@@ -192,28 +192,28 @@ export class Store implements Collection<Row>, Changeable {
     const keys = new Set<string>()
     if (snapshot !== undefined) {
       const { columns } = snapshot
-      this.keyColumns = snapshot.key.map((index) => columns[index] ?? '')
+      this.#keyColumns = snapshot.key.map((index) => columns[index] ?? '')
       for (const values of snapshot.rows) {
         const row: Record<string, Json> = {}
         for (let i = 0; i < columns.length; i++) row[columns[i] ?? ''] = values[i] ?? null
         const key = this.keyOf(row)
         keys.add(key)
-        this.put(key, Object.freeze(row))
+        this.#put(key, Object.freeze(row))
       }
     }
-    for (const key of [...this.confirmed.keys()]) if (!keys.has(key)) this.drop(key)
+    for (const key of [...this.#confirmed.keys()]) if (!keys.has(key)) this.#drop(key)
   }
 
   /** What shows now is what the page came with. */
   keepInitial(): void {
-    this.first = new Map(this.confirmed)
-    this.firstList = this.all()
+    this.#first = new Map(this.#confirmed)
+    this.#firstList = this.all()
   }
 
   /** The rows must go from the screen, the pending writes' too. */
   clear(): void {
-    for (const effect of this.effects) this.touch(effect.key)
-    this.effects = []
+    for (const effect of this.#effects) this.#touch(effect.key)
+    this.#effects = []
     this.applySnapshot(undefined)
   }
 
@@ -221,59 +221,59 @@ export class Store implements Collection<Row>, Changeable {
     const created: string[] = []
     const updated: string[] = []
     const destroyed: string[] = []
-    for (const [key, old] of this.before) {
-      this.showEffects(key)
+    for (const [key, old] of this.#before) {
+      this.#showEffects(key)
       const row = this.get(key)
       if (row === old) continue
       if (old === undefined) created.push(key)
       else if (row === undefined) destroyed.push(key)
       // What shows is the same: it stays the same object, whatever is under it.
-      else if (equal(row, old)) (this.overlay.has(key) ? this.overlay : this.confirmed).set(key, old)
+      else if (equal(row, old)) (this.#overlay.has(key) ? this.#overlay : this.#confirmed).set(key, old)
       else updated.push(key)
     }
-    this.before.clear()
+    this.#before.clear()
     if (created.length + updated.length + destroyed.length === 0) return undefined
-    this.list = undefined
+    this.#list = undefined
     return { created, updated, destroyed }
   }
 
   tell(changes: Changes): void {
-    if (this.rowListeners.size > 0) {
+    if (this.#rowListeners.size > 0) {
       for (const key of [...changes.created, ...changes.updated, ...changes.destroyed]) {
-        this.rowListeners.get(key)?.tell(this.report, this.get(key))
+        this.#rowListeners.get(key)?.tell(this.#report, this.get(key))
       }
     }
-    this.listeners.tell(this.report, changes)
+    this.#listeners.tell(this.#report, changes)
   }
 
-  private touch(key: string): void {
-    if (!this.before.has(key)) this.before.set(key, this.get(key))
-    this.applier.touch(this)
+  #touch(key: string): void {
+    if (!this.#before.has(key)) this.#before.set(key, this.get(key))
+    this.#applier.touch(this)
   }
 
-  private put(key: string, row: Row): void {
-    const old = this.confirmed.get(key)
+  #put(key: string, row: Row): void {
+    const old = this.#confirmed.get(key)
     if (old !== undefined && equal(old, row)) return
-    this.touch(key)
-    this.confirmed.set(key, row)
+    this.#touch(key)
+    this.#confirmed.set(key, row)
   }
 
-  private drop(key: string): void {
-    this.touch(key)
-    this.confirmed.delete(key)
+  #drop(key: string): void {
+    this.#touch(key)
+    this.#confirmed.delete(key)
   }
 
-  private showEffects(key: string): void {
-    let row = this.confirmed.get(key)
+  #showEffects(key: string): void {
+    let row = this.#confirmed.get(key)
     let affected = false
-    for (const effect of this.effects) {
+    for (const effect of this.#effects) {
       if (effect.key !== key) continue
       affected = true
       if (effect.action === 'destroy') row = undefined
       else if (effect.action === 'create') row = Object.freeze({ ...effect.attributes })
       else row = row && Object.freeze({ ...row, ...effect.attributes })
     }
-    if (affected) this.overlay.set(key, row)
-    else this.overlay.delete(key)
+    if (affected) this.#overlay.set(key, row)
+    else this.#overlay.delete(key)
   }
 }

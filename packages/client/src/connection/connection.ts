@@ -18,89 +18,89 @@ export interface ConnectionOwner {
 
 /** The shell of the state machine: owns the transport and one timer, decides nothing. */
 export class Connection {
-  private current: ConnectionState = { kind: 'idle' }
-  private link: Link | undefined
-  private cancelTimer: (() => void) | undefined
-  private timerAt = Number.POSITIVE_INFINITY
-  private readonly stopWaking: () => void
-  private readonly runtime: Runtime
-  private readonly transport: Transport
-  private readonly url: string
-  private readonly owner: ConnectionOwner
+  #current: ConnectionState = { kind: 'idle' }
+  #link: Link | undefined
+  #cancelTimer: (() => void) | undefined
+  #timerAt = Number.POSITIVE_INFINITY
+  readonly #stopWaking: () => void
+  readonly #runtime: Runtime
+  readonly #transport: Transport
+  readonly #url: string
+  readonly #owner: ConnectionOwner
 
   constructor(runtime: Runtime, transport: Transport, url: string, owner: ConnectionOwner) {
-    this.runtime = runtime
-    this.transport = transport
-    this.url = url
-    this.owner = owner
-    this.stopWaking = runtime.onWake(() => this.tell({ kind: 'nudge' }))
+    this.#runtime = runtime
+    this.#transport = transport
+    this.#url = url
+    this.#owner = owner
+    this.#stopWaking = runtime.onWake(() => this.tell({ kind: 'nudge' }))
   }
 
   get state(): ConnectionState {
-    return this.current
+    return this.#current
   }
 
   send(message: object): void {
-    this.link?.send(JSON.stringify(message))
+    this.#link?.send(JSON.stringify(message))
   }
 
   tell(event: ConnectionEvent): void {
-    const before = this.current
-    const [state, ...effects] = decide(before, event, this.runtime.now(), this.runtime.random())
-    this.current = state
+    const before = this.#current
+    const [state, ...effects] = decide(before, event, this.#runtime.now(), this.#runtime.random())
+    this.#current = state
     for (const effect of effects) {
-      if (effect === 'drop') this.drop()
-      else if (effect === 'open') this.open()
-      else if (effect === 'greet') this.owner.greet()
-      else this.renew()
+      if (effect === 'drop') this.#drop()
+      else if (effect === 'open') this.#open()
+      else if (effect === 'greet') this.#owner.greet()
+      else this.#renew()
     }
-    this.setTimer()
-    if (event.kind === 'close') this.stopWaking()
-    if (before !== state) this.owner.changed(this.current)
+    this.#setTimer()
+    if (event.kind === 'close') this.#stopWaking()
+    if (before !== state) this.#owner.changed(this.#current)
   }
 
-  private open(): void {
-    const open: Link = this.transport(this.url, {
-      opened: () => this.link === open && this.tell({ kind: 'opened' }),
+  #open(): void {
+    const open: Link = this.#transport(this.#url, {
+      opened: () => this.#link === open && this.tell({ kind: 'opened' }),
       message: (text) => {
-        if (this.link !== open) return
+        if (this.#link !== open) return
         this.tell({ kind: 'heard' })
-        this.owner.receive(text)
+        this.#owner.receive(text)
       },
       closed: (code, reason) => {
-        if (this.link !== open) return
+        if (this.#link !== open) return
         this.tell({ kind: 'lost', code, reason })
       },
     })
-    this.link = open
+    this.#link = open
   }
 
-  private drop(): void {
-    const link = this.link
+  #drop(): void {
+    const link = this.#link
     if (link === undefined) return
-    this.link = undefined
+    this.#link = undefined
     link.close()
-    this.owner.dropped()
+    this.#owner.dropped()
   }
 
-  private renew(): void {
-    this.owner
+  #renew(): void {
+    this.#owner
       .renew()
       .then((result) => this.tell(result.ok ? { kind: 'renewed' } : { kind: 'not-renewed', ...result }))
   }
 
   /** One timer, moved only when it would come too late: messages push the alarm away all the time. */
-  private setTimer(): void {
-    const alarmAt = 'alarmAt' in this.current ? this.current.alarmAt : undefined
-    if (alarmAt !== undefined && this.timerAt <= alarmAt) return
-    this.cancelTimer?.()
-    this.cancelTimer = undefined
-    this.timerAt = Number.POSITIVE_INFINITY
+  #setTimer(): void {
+    const alarmAt = 'alarmAt' in this.#current ? this.#current.alarmAt : undefined
+    if (alarmAt !== undefined && this.#timerAt <= alarmAt) return
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    this.#timerAt = Number.POSITIVE_INFINITY
     if (alarmAt === undefined) return
-    this.timerAt = alarmAt
-    this.cancelTimer = this.runtime.timer(Math.max(0, alarmAt - this.runtime.now()), () => {
-      this.cancelTimer = undefined
-      this.timerAt = Number.POSITIVE_INFINITY
+    this.#timerAt = alarmAt
+    this.#cancelTimer = this.#runtime.timer(Math.max(0, alarmAt - this.#runtime.now()), () => {
+      this.#cancelTimer = undefined
+      this.#timerAt = Number.POSITIVE_INFINITY
       this.tell({ kind: 'alarm' })
     })
   }

@@ -44,20 +44,20 @@ export class Session {
   /** Own session ids: the present one and those before it. */
   readonly ids: Set<string> = new Set()
   id = ''
-  private token = ''
-  private requests = 0
-  private greeted = false
-  private toldLive = false
-  private queue: (Held | BarrierReply)[] = []
-  private heldChars = 0
+  #token = ''
+  #requests = 0
+  #greeted = false
+  #toldLive = false
+  #queue: (Held | BarrierReply)[] = []
+  #heldChars = 0
   /** Transactions still to come of a commit that is told in several. */
-  private bundled = 0
-  private readonly retries = new Map<ChannelHandle, { failures: number; cancel: () => void }>()
-  private readonly runtime: Runtime
-  private readonly applier: Applier
-  private readonly connection: Connection
-  private readonly writes: Confirmations
-  private readonly report: (error: unknown) => void
+  #bundled = 0
+  readonly #retries = new Map<ChannelHandle, { failures: number; cancel: () => void }>()
+  readonly #runtime: Runtime
+  readonly #applier: Applier
+  readonly #connection: Connection
+  readonly #writes: Confirmations
+  readonly #report: (error: unknown) => void
 
   constructor(
     runtime: Runtime,
@@ -66,27 +66,27 @@ export class Session {
     writes: Confirmations,
     report: (error: unknown) => void,
   ) {
-    this.runtime = runtime
-    this.applier = applier
-    this.connection = connection
-    this.writes = writes
-    this.report = report
+    this.#runtime = runtime
+    this.#applier = applier
+    this.#connection = connection
+    this.#writes = writes
+    this.#report = report
   }
 
   // ---- asking ---------------------------------------------------------------------------------------
 
   use(session: PageSession): void {
     this.id = session.id
-    this.token = session.token
+    this.#token = session.token
     this.ids.add(session.id)
   }
 
   greet(): void {
-    this.connection.send({ type: 'hello', version: protocolVersion, token: this.token })
+    this.#connection.send({ type: 'hello', version: protocolVersion, token: this.#token })
     for (const channel of this.channels.values()) {
-      if (channel.needs > 0 && channel.subscription.phase === 'idle') this.ask(channel, false)
+      if (channel.needs > 0 && channel.subscription.phase === 'idle') this.#ask(channel, false)
     }
-    this.greeted = true
+    this.#greeted = true
   }
 
   /** Asks for a channel that somebody needs, or leaves it. */
@@ -95,35 +95,35 @@ export class Session {
     if (wanted) {
       subscription.phase = 'idle'
       channel.setStatus({ state: 'subscribing' })
-      if (this.greeted) this.ask(channel, true)
+      if (this.#greeted) this.#ask(channel, true)
     } else {
-      if (this.greeted && (subscription.pending || subscription.phase === 'live')) this.unsubscribe(channel)
+      if (this.#greeted && (subscription.pending || subscription.phase === 'live')) this.#unsubscribe(channel)
       subscription.phase = 'idle'
-      this.removeRows(channel)
+      this.#removeRows(channel)
       channel.setStatus({ state: 'idle' })
     }
-    this.flush()
-    this.moved()
+    this.#flush()
+    this.#moved()
   }
 
   /** Asks to be told when everything committed before now has been applied. Returns its number. */
   askBarrier(): number {
-    const id = ++this.requests
-    this.connection.send({ type: 'barrier', id })
+    const id = ++this.#requests
+    this.#connection.send({ type: 'barrier', id })
     return id
   }
 
-  private ask(channel: ChannelHandle, late: boolean): void {
+  #ask(channel: ChannelHandle, late: boolean): void {
     const { subscription } = channel
-    const id = ++this.requests
+    const id = ++this.#requests
     const position = subscription.ask(id, late && subscription.position === undefined)
     const message = { type: 'subscribe', id, channel: channel.name }
-    this.connection.send(position === undefined ? message : { ...message, position })
+    this.#connection.send(position === undefined ? message : { ...message, position })
     channel.setStatus({ state: 'subscribing' })
   }
 
-  private unsubscribe(channel: ChannelHandle): void {
-    this.connection.send({ type: 'unsubscribe', id: ++this.requests, channel: channel.name })
+  #unsubscribe(channel: ChannelHandle): void {
+    this.#connection.send({ type: 'unsubscribe', id: ++this.#requests, channel: channel.name })
   }
 
   // ---- hearing --------------------------------------------------------------------------------------
@@ -134,33 +134,33 @@ export class Session {
       // The server is trusted to send what the protocol says; what it does not say is skipped below.
       message = JSON.parse(text) as ServerMessage
     } catch (error) {
-      this.report(error)
-      this.restart()
+      this.#report(error)
+      this.#restart()
       return
     }
-    this.heldChars += text.length
+    this.#heldChars += text.length
     switch (message.type) {
       case 'welcome':
         this.use({ id: message.session, token: message.token })
-        this.connection.tell({ kind: 'welcome', heartbeatMs: message.heartbeatMs, settled: this.settled })
+        this.#connection.tell({ kind: 'welcome', heartbeatMs: message.heartbeatMs, settled: this.#settled })
         break
       case 'token':
-        this.token = message.token
+        this.#token = message.token
         break
       case 'subscribed':
         this.channels.get(message.channel)?.subscription.granted(message.id)
         break
       case 'bundle':
-        this.bundled = message.count
+        this.#bundled = message.count
         return
       case 'transaction':
-        if (this.bundled > 0) this.bundled--
-        this.take(message)
+        if (this.#bundled > 0) this.#bundled--
+        this.#take(message)
         break
       case 'reset':
       case 'snapshot':
       case 'live':
-        this.take(message)
+        this.#take(message)
         break
       case 'heartbeat':
         for (const { subscription } of this.channels.values()) {
@@ -169,29 +169,29 @@ export class Session {
         break
       case 'confirmed':
       case 'barrier':
-        this.queue.push(message)
+        this.#queue.push(message)
         break
       case 'revoked': {
         const channel = this.channels.get(message.channel)
         if (channel === undefined || channel.subscription.phase === 'idle') break
-        this.end(channel, 'revoked')
+        this.#end(channel, 'revoked')
         channel.setStatus({ state: 'revoked' })
         break
       }
       case 'goodbye':
-        this.connection.tell({ kind: 'goodbye', retryMs: message.retryMs })
+        this.#connection.tell({ kind: 'goodbye', retryMs: message.retryMs })
         return
       case 'error':
-        this.failed(message)
+        this.#failed(message)
         break
       default:
         break // Newer servers may say more.
     }
-    this.flush()
-    this.moved()
+    this.#flush()
+    this.#moved()
   }
 
-  private take(message: Exclude<Held, { type: 'confirmed' }>): void {
+  #take(message: Exclude<Held, { type: 'confirmed' }>): void {
     const channel = this.channels.get(message.channel)
     if (channel === undefined) return
     const { subscription } = channel
@@ -200,18 +200,18 @@ export class Session {
     if (verdict === 'hold') subscription.held.push(message)
     else if (verdict === 'hole') {
       // A hole in what was asked for to mend one: more asking would not help, a new connection may.
-      if (filling) this.restart()
+      if (filling) this.#restart()
       else {
-        this.unsubscribe(channel)
-        this.ask(channel, false)
+        this.#unsubscribe(channel)
+        this.#ask(channel, false)
       }
     } else if (verdict === 'apply') {
-      this.queue.push(...subscription.held, message)
+      this.#queue.push(...subscription.held, message)
       subscription.held = []
     }
   }
 
-  private failed({ id, channel: name, error }: ErrorMessage): void {
+  #failed({ id, channel: name, error }: ErrorMessage): void {
     const channel =
       name === undefined
         ? [...this.channels.values()].find(({ subscription }) => subscription.request === id)
@@ -219,40 +219,41 @@ export class Session {
     if (channel !== undefined) {
       const { subscription } = channel
       if (!subscription.pending || (id !== undefined && id !== subscription.request)) return
-      if (error.retryable) this.retry(channel)
+      if (error.retryable) this.#retry(channel)
       else {
-        this.end(channel, 'refused')
+        this.#end(channel, 'refused')
         channel.setStatus({ state: 'refused', error })
       }
-    } else if (id === undefined) this.connection.tell({ kind: 'rejected', error })
-    else this.report(Object.assign(new Error(error.message), { code: error.code }))
+    } else if (id === undefined) this.#connection.tell({ kind: 'rejected', error })
+    else this.#report(Object.assign(new Error(error.message), { code: error.code }))
   }
 
   /** The server could not give the channel now: asks again later, and lets the others go on. */
-  private retry(channel: ChannelHandle): void {
-    const failures = (this.retries.get(channel)?.failures ?? 0) + 1
+  #retry(channel: ChannelHandle): void {
+    const failures = (this.#retries.get(channel)?.failures ?? 0) + 1
     channel.subscription.disconnected()
-    const cancel = this.runtime.timer(backoffMs(failures, this.runtime.random()), () => {
-      if (this.greeted && channel.needs > 0 && channel.subscription.phase === 'idle') this.ask(channel, false)
-      this.moved()
+    const cancel = this.#runtime.timer(backoffMs(failures, this.#runtime.random()), () => {
+      if (this.#greeted && channel.needs > 0 && channel.subscription.phase === 'idle')
+        this.#ask(channel, false)
+      this.#moved()
     })
-    this.retries.set(channel, { failures, cancel })
+    this.#retries.set(channel, { failures, cancel })
   }
 
-  private end(channel: ChannelHandle, phase: 'revoked' | 'refused'): void {
+  #end(channel: ChannelHandle, phase: 'revoked' | 'refused'): void {
     channel.subscription.phase = phase
-    this.removeRows(channel)
+    this.#removeRows(channel)
   }
 
-  private removeRows(channel: ChannelHandle): void {
-    this.retries.get(channel)?.cancel()
-    this.retries.delete(channel)
+  #removeRows(channel: ChannelHandle): void {
+    this.#retries.get(channel)?.cancel()
+    this.#retries.delete(channel)
     const confirmations = channel.subscription.held.filter((message) => message.type === 'confirmed')
-    this.queue = this.queue.filter((message) => !('channel' in message) || message.channel !== channel.name)
-    this.queue.push(...confirmations)
+    this.#queue = this.#queue.filter((message) => !('channel' in message) || message.channel !== channel.name)
+    this.#queue.push(...confirmations)
     channel.subscription.forget()
     channel.resetReason = undefined
-    this.applier.run('reset', () => {
+    this.#applier.run('reset', () => {
       for (const store of channel.stores.values()) store.clear()
       return undefined
     })
@@ -260,7 +261,7 @@ export class Session {
 
   // ---- applying -------------------------------------------------------------------------------------
 
-  private get settled(): boolean {
+  get #settled(): boolean {
     for (const { subscription } of this.channels.values()) {
       if (subscription.pending && !subscription.late) return false
     }
@@ -268,30 +269,30 @@ export class Session {
   }
 
   /** Applies what has come, unless a commit is incomplete or a channel on show is behind. */
-  private flush(): void {
-    if (this.heldChars > heldCharsMax) {
+  #flush(): void {
+    if (this.#heldChars > heldCharsMax) {
       for (const { subscription } of this.channels.values())
         if (subscription.pending) subscription.position = undefined
-      this.restart()
+      this.#restart()
       return
     }
-    if (this.bundled > 0) return
+    if (this.#bundled > 0) return
     let holding = false
     for (const { subscription } of this.channels.values()) {
       if (subscription.behind) return
       holding ||= subscription.held.length > 0
     }
-    if (!holding) this.heldChars = 0
-    const queue = this.queue
-    this.queue = []
+    if (!holding) this.#heldChars = 0
+    const queue = this.#queue
+    this.#queue = []
     const reset = queue.find((message) => message.type === 'reset')
-    const foreign = queue.some((message) => message.type === 'transaction' && !this.isOwn(message))
+    const foreign = queue.some((message) => message.type === 'transaction' && !this.#isOwn(message))
     const snapshot = queue.some((message) => message.type === 'snapshot')
     if (queue.length > 0) {
-      this.applier.run(
+      this.#applier.run(
         snapshot ? 'reset' : foreign ? 'remote' : 'local',
         () => {
-          const after = queue.map((message) => this.apply(message))
+          const after = queue.map((message) => this.#apply(message))
           return () => {
             for (const run of after) run?.()
           }
@@ -302,9 +303,9 @@ export class Session {
     for (const { subscription } of this.channels.values()) subscription.applied()
   }
 
-  private apply(message: Held | BarrierReply): undefined | (() => void) {
-    if (message.type === 'barrier') return this.writes.barrier(message.id)
-    if (message.type === 'confirmed') return this.writes.confirm(message.mutation)
+  #apply(message: Held | BarrierReply): undefined | (() => void) {
+    if (message.type === 'barrier') return this.#writes.barrier(message.id)
+    if (message.type === 'confirmed') return this.#writes.confirm(message.mutation)
     const channel = this.channels.get(message.channel)
     if (channel === undefined) return
     switch (message.type) {
@@ -316,7 +317,7 @@ export class Session {
         return
       case 'live': {
         const { resetReason: reset } = channel
-        this.retries.delete(channel)
+        this.#retries.delete(channel)
         return () => {
           if (channel.subscription.phase === 'live')
             channel.setStatus(reset === undefined ? { state: 'live' } : { state: 'live', reset })
@@ -326,8 +327,8 @@ export class Session {
         for (const [name, changes] of Object.entries(message.changes))
           channel.collection(name).applyChanges(changes)
         const confirmed =
-          message.mutation === undefined ? undefined : this.writes.confirm(message.mutation, message)
-        const operations = this.isOwn(message) ? undefined : message.operations
+          message.mutation === undefined ? undefined : this.#writes.confirm(message.mutation, message)
+        const operations = this.#isOwn(message) ? undefined : message.operations
         return () => {
           for (const operation of operations ?? []) channel.tellOperation(operation, message)
           confirmed?.()
@@ -342,49 +343,49 @@ export class Session {
     for (const [name, store] of channel.stores) store.applySnapshot(snapshot.collections[name])
   }
 
-  private isOwn(message: TransactionMessage): boolean {
+  #isOwn(message: TransactionMessage): boolean {
     return message.session !== undefined && this.ids.has(message.session)
   }
 
   // ---- the connection -------------------------------------------------------------------------------
 
   get live(): boolean {
-    return this.greeted && this.settled && this.connection.state.kind === 'live'
+    return this.#greeted && this.#settled && this.#connection.state.kind === 'live'
   }
 
   /** Whether nothing will come until the application does something. */
   get ended(): boolean {
-    const { kind } = this.connection.state
+    const { kind } = this.#connection.state
     return kind === 'idle' || kind === 'refused' || kind === 'closed'
   }
 
   disconnected(): void {
-    this.greeted = this.toldLive = false
-    this.queue = []
-    this.heldChars = this.bundled = 0
-    for (const { cancel } of this.retries.values()) cancel()
-    this.retries.clear()
+    this.#greeted = this.#toldLive = false
+    this.#queue = []
+    this.#heldChars = this.#bundled = 0
+    for (const { cancel } of this.#retries.values()) cancel()
+    this.#retries.clear()
     for (const channel of this.channels.values()) {
       channel.subscription.disconnected()
       if (channel.status.state === 'live') channel.setStatus({ state: 'subscribing' })
     }
-    this.writes.disconnected()
+    this.#writes.disconnected()
   }
 
   /** Begins anew with a new connection, after the usual wait. */
-  private restart(): void {
-    this.connection.tell({ kind: 'lost', code: 4500, reason: '' })
+  #restart(): void {
+    this.#connection.tell({ kind: 'lost', code: 4500, reason: '' })
   }
 
   /** Tells the connection and the writes how far the channels are. */
-  private moved(): void {
-    const { kind } = this.connection.state
-    const { settled } = this
+  #moved(): void {
+    const { kind } = this.#connection.state
+    const settled = this.#settled
     if ((kind === 'live' && !settled) || (kind === 'catching-up' && settled)) {
-      this.connection.tell({ kind: 'progress', settled })
+      this.#connection.tell({ kind: 'progress', settled })
     }
-    const told = this.toldLive
-    this.toldLive = this.live
-    if (this.live && !told) this.writes.live()
+    const told = this.#toldLive
+    this.#toldLive = this.live
+    if (this.live && !told) this.#writes.live()
   }
 }

@@ -33,42 +33,42 @@ export interface Stream {
  * transaction has come back through the stream (G6) or the server has refused them.
  */
 export class WriteQueue implements Confirmations {
-  private readonly mutations = new Map<string, Mutation>()
-  private readonly listeners = new Listeners<[number]>()
-  private readonly wakers = new Set<() => void>()
-  private generation = 0
-  private closed = false
-  private readonly runtime: Runtime
-  private readonly applier: Applier
-  private readonly endpoint: Endpoint
-  private readonly report: Report
+  readonly #mutations = new Map<string, Mutation>()
+  readonly #listeners = new Listeners<[number]>()
+  readonly #wakers = new Set<() => void>()
+  #generation = 0
+  #closed = false
+  readonly #runtime: Runtime
+  readonly #applier: Applier
+  readonly #endpoint: Endpoint
+  readonly #report: Report
   /** Set by the client, because the session needs the writes first. */
   stream: Stream | undefined
 
   constructor(runtime: Runtime, applier: Applier, endpoint: Endpoint, report: Report) {
-    this.runtime = runtime
-    this.applier = applier
-    this.endpoint = endpoint
-    this.report = report
+    this.#runtime = runtime
+    this.#applier = applier
+    this.#endpoint = endpoint
+    this.#report = report
   }
 
   /** Writes that have not ended. */
   get count(): number {
-    return this.mutations.size
+    return this.#mutations.size
   }
 
   onCount(listener: (count: number) => void): () => void {
-    return this.listeners.add(listener)
+    return this.#listeners.add(listener)
   }
 
   // ---- beginning ------------------------------------------------------------------------------------
 
   writeRow(effect: Effect, attributes: Row): Promise<Json | undefined> {
     const { store, action } = effect
-    return this.begin([effect], () => {
+    return this.#begin([effect], () => {
       const key =
         action === 'create' && effect.key.startsWith(temporaryPrefix) ? undefined : store.realKey(effect.key)
-      return this.endpoint({ channel: store.channel, collection: store.name, action, key, attributes })
+      return this.#endpoint({ channel: store.channel, collection: store.name, action, key, attributes })
     })
   }
 
@@ -94,18 +94,18 @@ export class WriteQueue implements Confirmations {
     } catch (error) {
       return Promise.reject(error)
     }
-    return this.begin(effects, () => request)
+    return this.#begin(effects, () => request)
   }
 
-  private begin(effects: readonly Effect[], request: Mutation['request']): Promise<Json | undefined> {
-    if (this.closed) return Promise.reject(new WriteError('closed', 'The client is closed.'))
+  #begin(effects: readonly Effect[], request: Mutation['request']): Promise<Json | undefined> {
+    if (this.#closed) return Promise.reject(new WriteError('closed', 'The client is closed.'))
     return new Promise((resolve, reject) => {
       const mutation: Mutation = {
-        id: this.runtime.uniqueId(),
+        id: this.#runtime.uniqueId(),
         effects,
         showing: new Set(effects),
         request,
-        generation: this.generation,
+        generation: this.#generation,
         replied: new Gate(),
         finished: new Gate(),
         answeredAt: undefined,
@@ -115,20 +115,20 @@ export class WriteQueue implements Confirmations {
         resolve,
         reject,
       }
-      const ahead = this.aheadOf(mutation)
-      this.mutations.set(mutation.id, mutation)
-      this.applier.run('local', () => {
+      const ahead = this.#aheadOf(mutation)
+      this.#mutations.set(mutation.id, mutation)
+      this.#applier.run('local', () => {
         for (const effect of effects) effect.store.addEffect(effect)
-        return () => this.counted()
+        return () => this.#counted()
       })
-      this.send(mutation, ahead).catch(this.report)
+      this.#send(mutation, ahead).catch(this.#report)
     })
   }
 
   /** Earlier writes of the same rows: the server must get them first, so that the last one wins. */
-  private aheadOf({ effects }: Mutation): Promise<void>[] {
+  #aheadOf({ effects }: Mutation): Promise<void>[] {
     const ahead: Promise<void>[] = []
-    for (const other of this.mutations.values()) {
+    for (const other of this.#mutations.values()) {
       for (const mine of effects) {
         const same = other.effects.find(({ store, key }) => store === mine.store && key === mine.key)
         if (same === undefined) continue
@@ -141,11 +141,11 @@ export class WriteQueue implements Confirmations {
 
   // ---- HTTP -----------------------------------------------------------------------------------------
 
-  private async send(mutation: Mutation, ahead: readonly Promise<void>[]): Promise<void> {
+  async #send(mutation: Mutation, ahead: readonly Promise<void>[]): Promise<void> {
     if (ahead.length > 0) await Promise.all(ahead)
     for (const { store, key, action } of mutation.effects) {
       if (action !== 'create' && store.realKey(key).startsWith(temporaryPrefix)) {
-        this.fail(mutation, new WriteError('not_found', 'The row was not created.'))
+        this.#fail(mutation, new WriteError('not_found', 'The row was not created.'))
         return
       }
     }
@@ -156,29 +156,29 @@ export class WriteQueue implements Confirmations {
     }
     if (body !== undefined) headers['content-type'] = 'application/json'
     const request = body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) }
-    const startedAt = this.runtime.now()
-    for (let failures = 1; this.mutations.has(mutation.id); failures++) {
-      const result = await this.attempt(url, request)
+    const startedAt = this.#runtime.now()
+    for (let failures = 1; this.#mutations.has(mutation.id); failures++) {
+      const result = await this.#attempt(url, request)
       if (!(result instanceof WriteError)) {
-        this.answered(mutation, result.body)
+        this.#answered(mutation, result.body)
         return
       }
-      if (!worthRepeating(result) || this.runtime.now() - startedAt >= writeRetryMs) {
-        this.fail(mutation, result)
+      if (!worthRepeating(result) || this.#runtime.now() - startedAt >= writeRetryMs) {
+        this.#fail(mutation, result)
         return
       }
-      await this.sleep(backoffMs(failures, this.runtime.random()))
+      await this.#sleep(backoffMs(failures, this.#runtime.random()))
     }
   }
 
-  private async attempt(
+  async #attempt(
     url: string,
     request: Parameters<Runtime['fetch']>[1],
   ): Promise<WriteError | { readonly body: Json | undefined }> {
     const gate = new Gate()
-    const cancel = this.runtime.timer(replyMs, gate.open)
+    const cancel = this.#runtime.timer(replyMs, gate.open)
     const late = gate.passed.then(() => new WriteError('offline', 'The server did not answer.', 0, true))
-    const reply = this.runtime
+    const reply = this.#runtime
       .fetch(url, request)
       .then(async (reply) => {
         const text = await reply.text()
@@ -197,51 +197,51 @@ export class WriteQueue implements Confirmations {
     return result
   }
 
-  private sleep(ms: number): Promise<void> {
+  #sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {
         cancel()
-        this.wakers.delete(wake)
+        this.#wakers.delete(wake)
         resolve()
       }
-      const cancel = this.runtime.timer(ms, wake)
-      this.wakers.add(wake)
+      const cancel = this.#runtime.timer(ms, wake)
+      this.#wakers.add(wake)
     })
   }
 
-  private answered(mutation: Mutation, body: Json | undefined): void {
+  #answered(mutation: Mutation, body: Json | undefined): void {
     mutation.reply = body
-    mutation.answeredAt = this.runtime.now()
+    mutation.answeredAt = this.#runtime.now()
     for (const { store, key, action } of mutation.effects) {
       if (action !== 'create' || !key.startsWith(temporaryPrefix)) continue
       // An object is read as a row; where it is none, it has no key column and nothing is learnt.
       if (typeof body === 'object' && body !== null) store.learnKey(key, body as Row)
       if (!mutation.confirmed) continue
-      this.applier.run('local', () => {
+      this.#applier.run('local', () => {
         store.adopt(key)
         return undefined
       })
     }
     mutation.replied.open()
     if (this.stream?.ended !== false) mutation.resolve(body)
-    if (mutation.confirmed) this.finish(mutation)
-    else if (mutation.generation !== this.generation) this.askBarrier()
-    else this.runtime.timer(confirmMs, () => this.askBarrier())
+    if (mutation.confirmed) this.#finish(mutation)
+    else if (mutation.generation !== this.#generation) this.#askBarrier()
+    else this.#runtime.timer(confirmMs, () => this.#askBarrier())
   }
 
-  private fail(mutation: Mutation, error: WriteError): void {
-    if (!this.mutations.has(mutation.id)) return
+  #fail(mutation: Mutation, error: WriteError): void {
+    if (!this.#mutations.has(mutation.id)) return
     mutation.replied.open()
     if (mutation.confirmed) {
       // It did happen; only the reply was lost.
-      this.finish(mutation)
+      this.#finish(mutation)
       return
     }
-    this.mutations.delete(mutation.id)
-    this.applier.run('refused', () => {
+    this.#mutations.delete(mutation.id)
+    this.#applier.run('refused', () => {
       for (const effect of mutation.showing) effect.store.removeEffect(effect)
       return () => {
-        this.counted()
+        this.#counted()
         mutation.reject(error)
         mutation.finished.open()
       }
@@ -251,7 +251,7 @@ export class WriteQueue implements Confirmations {
   // ---- the stream -----------------------------------------------------------------------------------
 
   confirm(id: string, transaction?: TransactionMessage): undefined | (() => void) {
-    const mutation = this.mutations.get(id)
+    const mutation = this.#mutations.get(id)
     if (mutation === undefined) return undefined
     if (transaction !== undefined) learnKeys(mutation, transaction)
     for (const effect of mutation.showing) {
@@ -270,12 +270,12 @@ export class WriteQueue implements Confirmations {
     if (mutation.showing.size > 0) return undefined
     mutation.confirmed = true
     return () => {
-      if (mutation.answeredAt !== undefined) this.finish(mutation)
+      if (mutation.answeredAt !== undefined) this.#finish(mutation)
     }
   }
 
   barrier(id: number): () => void {
-    const after = [...this.mutations.values()].map((mutation) =>
+    const after = [...this.#mutations.values()].map((mutation) =>
       mutation.barrier === id ? this.confirm(mutation.id) : undefined,
     )
     return () => {
@@ -284,32 +284,32 @@ export class WriteQueue implements Confirmations {
   }
 
   live(): void {
-    for (const wake of [...this.wakers]) wake()
-    this.askBarrier()
+    for (const wake of [...this.#wakers]) wake()
+    this.#askBarrier()
   }
 
   /** The stream has ended for now: what the server has answered counts. */
   ended(): void {
-    for (const { answeredAt, resolve, reply } of this.mutations.values()) {
+    for (const { answeredAt, resolve, reply } of this.#mutations.values()) {
       if (answeredAt !== undefined) resolve(reply)
     }
   }
 
   disconnected(): void {
-    this.generation++
-    for (const mutation of this.mutations.values()) mutation.barrier = undefined
+    this.#generation++
+    for (const mutation of this.#mutations.values()) mutation.barrier = undefined
   }
 
   /** For answered writes that the stream may have confirmed while nobody listened. */
-  private askBarrier(): void {
+  #askBarrier(): void {
     if (this.stream?.live !== true) return
-    const now = this.runtime.now()
-    const waiting = [...this.mutations.values()].filter(
+    const now = this.#runtime.now()
+    const waiting = [...this.#mutations.values()].filter(
       ({ answeredAt, confirmed, barrier, generation }) =>
         answeredAt !== undefined &&
         !confirmed &&
         barrier === undefined &&
-        (generation !== this.generation || now - answeredAt >= confirmMs),
+        (generation !== this.#generation || now - answeredAt >= confirmMs),
     )
     if (waiting.length === 0) return
     const id = this.stream.askBarrier()
@@ -318,22 +318,22 @@ export class WriteQueue implements Confirmations {
 
   // ---- ending ---------------------------------------------------------------------------------------
 
-  private finish(mutation: Mutation): void {
-    if (!this.mutations.delete(mutation.id)) return
-    this.counted()
+  #finish(mutation: Mutation): void {
+    if (!this.#mutations.delete(mutation.id)) return
+    this.#counted()
     mutation.resolve(mutation.reply)
     mutation.finished.open()
   }
 
-  private counted(): void {
-    this.listeners.tell(this.report, this.mutations.size)
+  #counted(): void {
+    this.#listeners.tell(this.#report, this.#mutations.size)
   }
 
   close(): void {
-    this.closed = true
-    for (const mutation of [...this.mutations.values()])
-      this.fail(mutation, new WriteError('closed', 'The client was closed.'))
-    for (const wake of [...this.wakers]) wake()
+    this.#closed = true
+    for (const mutation of [...this.#mutations.values()])
+      this.#fail(mutation, new WriteError('closed', 'The client was closed.'))
+    for (const wake of [...this.#wakers]) wake()
   }
 }
 

@@ -21,7 +21,8 @@ export function filesUnder(folder: string): string[] {
 
 export const readText = (path: string): string => readFileSync(join(root, path), 'utf8')
 
-export const isTest = (path: string): boolean => /\.(test|setup)\.tsx?$/.test(path)
+/** Tests, and what stands in a package's `test` folder for them. */
+export const isTest = (path: string): boolean => /\.(test|setup)\.tsx?$|^packages\/[^/]+\/test\//.test(path)
 
 export const isSource = (path: string): boolean =>
   /\.tsx?$/.test(path) && !path.endsWith('.d.ts') && !isTest(path)

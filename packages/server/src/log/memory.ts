@@ -186,7 +186,13 @@ export class MemoryLog implements Log {
 
   #resetAll(entry: BusEntry & { kind: 'reset' }): void {
     const { lsn, reason, xid, session, mutation } = entry
-    this.#reset = { lsn, floor: this.#floor, reason }
+    const last = this.#reset
+    // One reset after another: positions from before the first are void for the same kind of reason.
+    this.#reset = {
+      lsn,
+      floor: last !== undefined && this.#floor === last.lsn ? last.floor : this.#floor,
+      reason,
+    }
     this.#forgetAll(lsn)
     if (xid !== undefined) this.#trimmedXids.add(xid, this.#parts.runtime.now())
     for (const reader of this.#readers) reader.reset(lsn, reason)

@@ -269,9 +269,9 @@ function withCollections(handle: ChannelHandle): unknown {
   return new Proxy(handle, {
     get(target, name) {
       // `then` would make the channel look like a promise.
-      if (typeof name === 'symbol' || name in target || name === 'then')
-        return Reflect.get(target, name, target)
-      return target.collection(name)
+      if (typeof name !== 'symbol' && name !== 'then' && !(name in target)) return target.collection(name)
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
     },
   })
 }

@@ -16,6 +16,7 @@ export {
 } from './client.ts'
 export type { Changes, Collection, Key, Origin } from './collection/collection.ts'
 export type { Status } from './connection/status.ts'
+export { platformRuntime } from './runtime/platform.ts'
 export type { HttpReply, HttpRequest, Runtime } from './runtime/runtime.ts'
 export type { Link, Transport, TransportEvents } from './transport/transport.ts'
 export { type WebSocketClass, webSocketTransport } from './transport/websocket.ts'

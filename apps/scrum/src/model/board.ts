@@ -61,12 +61,15 @@ export const tasksPerCreateMax = 100
 /** The cards that teams estimate with. */
 export const estimateCards: readonly number[] = [0, 0.5, 1, 2, 3, 5, 8, 13, 20, 40, 100]
 
-/** Order of a list: by rank, and by id where two rows have the same one. */
+/**
+ * Order of a list: by rank, and by id where two rows have the same one; a row that the server has not named
+ * yet has no number.
+ */
 export function byPosition(
   a: { readonly position: string; readonly id: number },
   b: { readonly position: string; readonly id: number },
 ): number {
-  return a.position < b.position ? -1 : a.position > b.position ? 1 : a.id - b.id
+  return a.position < b.position ? -1 : a.position > b.position ? 1 : a.id - b.id || 0
 }
 
 /** `5`, `½`, `?`: an estimate as it stands on a card. */

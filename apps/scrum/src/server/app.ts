@@ -13,7 +13,7 @@ import { assertOwnOrigin } from './http/origin.ts'
 import { secured } from './http/secured.ts'
 import { itemRoutes } from './items/routes.ts'
 import { type Assets, loadAssets, serveAssets } from './pages/assets.ts'
-import { pageRoutes, showNothing, showPage, syncUser, themeOf } from './pages/routes.ts'
+import { pageRoutes, showNothing, showPage, syncPath, syncUser, themeOf } from './pages/routes.ts'
 import { membersOnly } from './projects/membership.ts'
 import { projectRoutes } from './projects/routes.ts'
 import { viewerOf } from './sign-in/cookie-session.ts'
@@ -56,6 +56,9 @@ export async function createScrum(options: ScrumOptions): Promise<Scrum> {
     const sync = await createSyncServer({
       sync: boardSync(db),
       database: options.databaseUrl,
+      path: syncPath,
+      // The tables are this application's own.
+      setup: 'apply',
       authenticate: async (request: Request) => {
         const viewer = await viewerOf(db, request)
         return viewer === undefined ? null : syncUser(viewer)
@@ -89,7 +92,7 @@ function routesOf(board: Board, assets: Assets, logger: Logger | undefined): Hon
     await next()
   })
   app.use('/assets/*', serveAssets())
-  app.all('/lockstep/*', async (c) => (await board.sync.handle(c.req.raw)) ?? c.notFound())
+  app.all(`${syncPath}/*`, async (c) => (await board.sync.handle(c.req.raw)) ?? c.notFound())
 
   const api = new Hono<ApiEnvironment>()
   api.use(
@@ -127,7 +130,7 @@ function routesOf(board: Board, assets: Assets, logger: Logger | undefined): Hon
 }
 
 function isApi(c: Context): boolean {
-  return c.req.path.startsWith('/api/') || c.req.path.startsWith('/lockstep/')
+  return c.req.path.startsWith('/api/') || c.req.path.startsWith(`${syncPath}/`)
 }
 
 function knownError(error: Error): LockstepError {

@@ -50,7 +50,7 @@ export function line(lengthMax: number): v.GenericSchema<string, string> {
   return v.pipe(
     v.string('must be text'),
     // A database text holds no NUL; line breaks and tabs have no place in a line.
-    v.transform((text) => text.replace(/\p{Cc}+/gu, ' ').trim().toWellFormed()),
+    v.transform((text) => text.replace(/\p{Cc}+/gu, ' ').trim()),
     v.nonEmpty('must not be empty'),
     v.maxLength(lengthMax, `must not be longer than ${lengthMax} characters`),
   )
@@ -60,7 +60,7 @@ export function line(lengthMax: number): v.GenericSchema<string, string> {
 export function prose(lengthMax: number): v.GenericSchema<string, string> {
   return v.pipe(
     v.string('must be text'),
-    v.transform((text) => text.replaceAll('\r\n', '\n').replaceAll('\0', '').toWellFormed()),
+    v.transform((text) => text.replaceAll('\r\n', '\n').replaceAll('\0', '')),
     v.maxLength(lengthMax, `must not be longer than ${lengthMax} characters`),
   )
 }

@@ -57,7 +57,7 @@ export function itemRoutes({ sync }: Board): ProjectRoutes {
     return await sync.respond(
       c.req.raw,
       (tx) => createItem({ db: drizzleOn(tx.sql), tx, projectId, viewer }, body),
-      { status: 201, body },
+      { status: 201, body, user: viewer },
     )
   })
 
@@ -68,15 +68,17 @@ export function itemRoutes({ sync }: Board): ProjectRoutes {
     return await sync.respond(
       c.req.raw,
       (tx) => changeItem({ db: drizzleOn(tx.sql), tx, projectId, viewer }, id, body),
-      { body },
+      { body, user: viewer },
     )
   })
 
   routes.delete('/:id', async (c) => {
     const id = readId(c.req.param('id'))
     const { projectId, viewer } = c.var
-    return await sync.respond(c.req.raw, (tx) =>
-      destroyItem({ db: drizzleOn(tx.sql), tx, projectId, viewer }, id),
+    return await sync.respond(
+      c.req.raw,
+      (tx) => destroyItem({ db: drizzleOn(tx.sql), tx, projectId, viewer }, id),
+      { user: viewer },
     )
   })
 

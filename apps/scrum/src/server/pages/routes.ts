@@ -9,6 +9,9 @@ import { readCookie, viewerOf } from '../sign-in/cookie-session.ts'
 import type { Assets } from './assets.ts'
 import { documentOf } from './document.ts'
 
+/** Where the sync server is mounted. */
+export const syncPath = '/lockstep'
+
 /** The pages. Each is its rows at an exact position, and a session that goes on from there. */
 export function pageRoutes(board: Board, assets: Assets): Hono {
   const routes = new Hono()
@@ -22,8 +25,11 @@ export function pageRoutes(board: Board, assets: Assets): Hono {
       .from(memberships)
       .where(eq(memberships.user_id, viewer.id))
       .orderBy(asc(memberships.project_id))
+    const user = syncUser(viewer)
     const channels = [`user/${viewer.id}`, ...rows.map((row) => `summary/${row.projectId}`)]
-    const lockstep = await sync.page(syncUser(viewer), channels)
+    const snapshots = await Promise.all(channels.map((channel) => sync.snapshot(channel, user)))
+    // Not `page`: its session is for the page's channels only, and here one may be let into a project later.
+    const lockstep = { url: syncPath, session: sync.issueSession(user), snapshots }
     return showPage(c, assets, { kind: 'projects', theme: themeOf(c), viewer, lockstep })
   })
 

@@ -25,7 +25,7 @@ export function projectRoutes({ sync }: Board): Hono<ApiEnvironment> {
         await db.insert(memberships).values({ project_id: project.id, user_id, name, hue })
         return project
       },
-      { status: 201, body },
+      { status: 201, body, user: user_id },
     )
   })
 

@@ -32,7 +32,7 @@ export function taskRoutes({ sync }: Board): ProjectRoutes {
     return await sync.respond(
       c.req.raw,
       (tx) => createTask({ db: drizzleOn(tx.sql), tx, projectId, viewer }, body),
-      { status: 201, body },
+      { status: 201, body, user: viewer },
     )
   })
 
@@ -43,15 +43,17 @@ export function taskRoutes({ sync }: Board): ProjectRoutes {
     return await sync.respond(
       c.req.raw,
       (tx) => changeTask({ db: drizzleOn(tx.sql), tx, projectId, viewer }, id, body),
-      { body },
+      { body, user: viewer },
     )
   })
 
   routes.delete('/:id', async (c) => {
     const id = readId(c.req.param('id'))
     const { projectId, viewer } = c.var
-    return await sync.respond(c.req.raw, (tx) =>
-      destroyTask({ db: drizzleOn(tx.sql), tx, projectId, viewer }, id),
+    return await sync.respond(
+      c.req.raw,
+      (tx) => destroyTask({ db: drizzleOn(tx.sql), tx, projectId, viewer }, id),
+      { user: viewer },
     )
   })
 

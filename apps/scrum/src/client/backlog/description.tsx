@@ -1,0 +1,106 @@
+import { type ReactElement, useCallback, useEffect, useId, useMemo, useRef, useState } from 'react'
+import { descriptionLengthMax, type Item } from '../../model/board.ts'
+import { PenIcon } from '../shell/icons.tsx'
+import { itemDraft } from './actions.ts'
+import { useBoard } from './board-context.tsx'
+import { Conflict } from './conflict.tsx'
+import { type Editing, useEditing } from './drafts.ts'
+import { renderMarkdown } from './markdown.ts'
+
+export function Description({ item }: { item: Item }): ReactElement {
+  const { actions } = useBoard()
+  const save = useCallback((text: string) => actions.describeItem(item, text), [actions, item])
+  const editing = useEditing(itemDraft(item, 'description'), item.description, save)
+  return (
+    <section className="description" aria-label="Description">
+      <div className="details-head">
+        <h3>Description</h3>
+        {editing.text === undefined && item.description !== '' && (
+          <button type="button" className="text-button" onClick={editing.begin}>
+            <PenIcon /> Edit
+          </button>
+        )}
+      </div>
+      {editing.text !== undefined ? (
+        <DescriptionEditor text={editing.text} editing={editing} theirs={item.description} />
+      ) : item.description === '' ? (
+        <button type="button" className="description-none" onClick={editing.begin}>
+          Add a description: what is it for, and when is it done?
+        </button>
+      ) : (
+        <Markdown text={item.description} />
+      )}
+    </section>
+  )
+}
+
+function DescriptionEditor({
+  text,
+  editing,
+  theirs,
+}: {
+  text: string
+  editing: Editing
+  theirs: string
+}): ReactElement {
+  const [preview, setPreview] = useState(false)
+  const field = useRef<HTMLTextAreaElement>(null)
+  const fieldId = useId()
+  useEffect(() => {
+    if (!preview) field.current?.focus()
+  }, [preview])
+  return (
+    <div className="description-editor">
+      <div className="segments" role="group" aria-label="How to show the description">
+        <button type="button" aria-pressed={!preview} onClick={() => setPreview(false)}>
+          Write
+        </button>
+        <button type="button" aria-pressed={preview} onClick={() => setPreview(true)}>
+          Preview
+        </button>
+      </div>
+      {preview ? (
+        <div className="description-preview">
+          {text.trim() === '' ? <p className="hint">Nothing to show yet.</p> : <Markdown text={text} />}
+        </div>
+      ) : (
+        <>
+          <label className="unseen" htmlFor={fieldId}>
+            Description in Markdown
+          </label>
+          <textarea
+            ref={field}
+            id={fieldId}
+            className="field"
+            rows={Math.min(Math.max(text.split('\n').length + 1, 5), 20)}
+            value={text}
+            maxLength={descriptionLengthMax}
+            onChange={(event) => editing.change(event.target.value)}
+            onKeyDown={(event) => {
+              if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) editing.finish()
+              else if (event.key === 'Escape') editing.cancel()
+            }}
+          />
+        </>
+      )}
+      <Conflict editing={editing} theirs={theirs} />
+      {!editing.conflict && (
+        <div className="description-end">
+          <button type="button" className="button small" onClick={editing.finish}>
+            Save
+          </button>
+          <button type="button" className="button plain small" onClick={editing.cancel}>
+            Cancel
+          </button>
+          <p className="hint">Markdown. Ctrl + Enter saves.</p>
+        </div>
+      )}
+    </div>
+  )
+}
+
+function Markdown({ text }: { text: string }): ReactElement {
+  const html = useMemo(() => ({ __html: renderMarkdown(text) }), [text])
+  // biome-ignore lint/security/noDangerouslySetInnerHtml: micromark escapes what is not Markdown
+  return <div className="markdown" dangerouslySetInnerHTML={html} />
+}

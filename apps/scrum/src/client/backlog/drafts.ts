@@ -1,0 +1,52 @@
+import { useCallback, useMemo } from 'react'
+import { useBoard } from './board-context.tsx'
+import { Keyed, useKeyed } from './keyed.ts'
+
+/** A text that is being written: what it is now, and what the row said when it was begun. */
+export interface Draft {
+  readonly text: string
+  readonly base: string
+}
+
+/** Drafts live outside the rows they belong to: scrolling a row away does not lose one. */
+export class Drafts extends Keyed<Draft> {}
+
+export interface Editing {
+  /** Undefined: not editing. */
+  readonly text: string | undefined
+  /** Someone else changed the text since; what to do is the writer's to choose. */
+  readonly conflict: boolean
+  begin(): void
+  change(text: string): void
+  /** Saves, unless there is a conflict to decide first. */
+  finish(): void
+  /** Saves over what the other wrote. */
+  keepMine(): void
+  cancel(): void
+}
+
+/** Editing one text of one row in place. `save` is called with a text that differs from the row's. */
+export function useEditing(key: string, value: string, save: (text: string) => void): Editing {
+  const { drafts } = useBoard()
+  const draft = useKeyed(drafts, key)
+  const conflict = draft !== undefined && draft.base !== value && draft.text !== value
+  const commit = useCallback(
+    (mine: Draft) => {
+      drafts.set(key, undefined)
+      if (mine.text !== value) save(mine.text)
+    },
+    [drafts, key, value, save],
+  )
+  return useMemo(
+    () => ({
+      text: draft?.text,
+      conflict,
+      begin: () => drafts.set(key, { text: value, base: value }),
+      change: (text) => draft && drafts.set(key, { ...draft, text }),
+      finish: () => draft && !conflict && commit(draft),
+      keepMine: () => draft && commit(draft),
+      cancel: () => drafts.set(key, undefined),
+    }),
+    [drafts, key, value, draft, conflict, commit],
+  )
+}

@@ -1,0 +1,123 @@
+import { type KeyboardEvent, memo, type ReactElement, useCallback, useRef } from 'react'
+import { type Item, type Task, userStoryLengthMax } from '../../model/board.ts'
+import { ChevronIcon, TrashIcon } from '../shell/icons.tsx'
+import { itemDraft } from './actions.ts'
+import { useBoard } from './board-context.tsx'
+import { useItemDragging } from './dragging.ts'
+import { useEditing } from './drafts.ts'
+import { EditableLine } from './editable-line.tsx'
+import { EstimatePicker } from './estimate-picker.tsx'
+import { itemKey, progressKey } from './highlights.ts'
+import { ItemDetails } from './item-details.tsx'
+import { ItemMenu } from './item-menu.tsx'
+import { useKeyed } from './keyed.ts'
+import { isUnnamed } from './pending.ts'
+
+interface ItemCardProps {
+  readonly item: Item
+  readonly tasks: readonly Task[]
+  readonly index: number
+  readonly count: number
+}
+
+/** One line of the backlog, and what opens below it. */
+export const ItemCard = memo(function ItemCard({ item, tasks, index, count }: ItemCardProps): ReactElement {
+  const { actions, highlights, open, pending } = useBoard()
+  const card = useRef<HTMLElement>(null)
+  const handle = useRef<HTMLButtonElement>(null)
+  const key = String(item.id)
+  const unnamed = isUnnamed(item.id)
+  const opened = useKeyed(open, key) === true
+  const lit = useKeyed(highlights, itemKey(item.id))
+  const waiting = useKeyed(pending, itemKey(item.id)) !== undefined || unnamed
+  const { dragged, edge } = useItemDragging(card, handle, item)
+  const rename = useCallback((text: string) => actions.renameItem(item, text.trim()), [actions, item])
+  const editing = useEditing(itemDraft(item, 'user_story'), item.user_story, rename)
+
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (!event.altKey || event.ctrlKey || event.metaKey || unnamed) return
+    // In a text these keys move the cursor.
+    if (event.target instanceof HTMLTextAreaElement || event.target instanceof HTMLInputElement) return
+    const target = { ArrowUp: index - 1, ArrowDown: index + 1, Home: 0, End: count - 1 }[event.key]
+    if (target === undefined) return
+    event.preventDefault()
+    actions.moveItem(item, target)
+  }
+
+  const classes = [
+    'item',
+    opened && 'item-opened',
+    dragged && 'item-dragged',
+    waiting && 'item-waiting',
+    edge !== undefined && `drop-${edge}`,
+    // Two names for one animation, so that a second change starts it anew.
+    lit !== undefined && (lit % 2 === 0 ? 'lit-even' : 'lit-odd'),
+  ]
+  return (
+    // The keys work wherever in the item the focus is; the handle's menu offers the same.
+    // biome-ignore lint/a11y/noNoninteractiveElementInteractions: see above
+    <article
+      ref={card}
+      className={classes.filter(Boolean).join(' ')}
+      aria-label={item.user_story}
+      data-item={key}
+      onKeyDown={onKeyDown}
+    >
+      <div className="item-line">
+        <ItemMenu item={item} index={index} count={count} handle={handle} disabled={unnamed} />
+        <EditableLine
+          value={item.user_story}
+          label="User story"
+          lengthMax={userStoryLengthMax}
+          editing={editing}
+          className="item-story"
+          disabled={unnamed}
+        />
+        <div className="item-meta">
+          <Progress item={item} tasks={tasks} />
+          <EstimatePicker item={item} disabled={unnamed} />
+          <button
+            type="button"
+            className="icon-button item-delete"
+            aria-label={`Delete ${item.user_story}`}
+            title="Delete"
+            disabled={unnamed}
+            onClick={() => actions.destroyItem(item)}
+          >
+            <TrashIcon />
+          </button>
+          <button
+            type="button"
+            className="icon-button item-open"
+            aria-expanded={opened}
+            aria-label={`Details of ${item.user_story}`}
+            title={opened ? 'Close the details' : 'Description and tasks'}
+            disabled={unnamed}
+            onClick={() => open.set(key, opened ? undefined : true)}
+          >
+            <ChevronIcon />
+          </button>
+        </div>
+      </div>
+      {opened && <ItemDetails item={item} tasks={tasks} />}
+    </article>
+  )
+})
+
+/** How many of the tasks are done; nothing where there are none. */
+function Progress({ item, tasks }: { item: Item; tasks: readonly Task[] }): ReactElement | null {
+  const { highlights } = useBoard()
+  const lit = useKeyed(highlights, progressKey(item.id))
+  if (tasks.length === 0) return null
+  const done = tasks.filter((task) => task.done).length
+  const words = `${done} of ${tasks.length} ${tasks.length === 1 ? 'task' : 'tasks'} done`
+  const litClass = lit === undefined ? '' : lit % 2 === 0 ? ' lit-even' : ' lit-odd'
+  return (
+    <p className={`progress${done === tasks.length ? ' progress-full' : ''}${litClass}`} title={words}>
+      <progress value={done} max={tasks.length} aria-label={words} />
+      <span aria-hidden="true">
+        {done}/{tasks.length}
+      </span>
+    </p>
+  )
+}

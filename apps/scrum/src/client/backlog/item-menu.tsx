@@ -1,0 +1,134 @@
+import { type FormEvent, type ReactElement, type ReactNode, type RefObject, useCallback, useEffect, useId, useRef, useState } from 'react'
+import type { Item } from '../../model/board.ts'
+import { DownIcon, GripIcon, HashIcon, ToBottomIcon, ToTopIcon, TrashIcon, UpIcon } from '../shell/icons.tsx'
+import { useBoard } from './board-context.tsx'
+import { moveFocus, useFloating } from './floating.ts'
+
+/** The handle: to drag by, and a menu that does by keyboard and touch what dragging does. */
+export function ItemMenu({
+  item,
+  index,
+  count,
+  handle,
+  disabled,
+}: {
+  item: Item
+  index: number
+  count: number
+  handle: RefObject<HTMLButtonElement | null>
+  disabled: boolean
+}): ReactElement {
+  const { actions, focus } = useBoard()
+  const [shown, setShown] = useState<'none' | 'menu' | 'position'>('none')
+  const around = useRef<HTMLDivElement>(null)
+  const menu = useRef<HTMLDivElement>(null)
+  const menuId = useId()
+  const close = useCallback(
+    (returnFocus: boolean) => {
+      setShown('none')
+      if (returnFocus) handle.current?.focus()
+    },
+    [handle],
+  )
+  useFloating(shown !== 'none', around, close)
+  useEffect(() => {
+    if (shown === 'menu') menu.current?.querySelector<HTMLButtonElement>('button:not(:disabled)')?.focus()
+  }, [shown])
+
+  const move = (target: number): void => {
+    close(true)
+    focus.key = String(item.id)
+    actions.moveItem(item, target)
+  }
+  const entry = (label: string, icon: ReactNode, keys: string, enabled: boolean, run: () => void): ReactElement => (
+    <button type="button" role="menuitem" className="menu-entry" disabled={!enabled} onClick={run}>
+      {icon}
+      <span>{label}</span>
+      {keys !== '' && <kbd aria-hidden="true">{keys}</kbd>}
+    </button>
+  )
+  return (
+    <div className="item-menu" ref={around}>
+      <button
+        ref={handle}
+        type="button"
+        className="item-handle"
+        aria-label={`Move ${item.user_story}`}
+        aria-haspopup="menu"
+        aria-expanded={shown !== 'none'}
+        aria-controls={shown === 'none' ? undefined : menuId}
+        title="Drag to move, or click for more"
+        disabled={disabled}
+        onClick={() => setShown(shown === 'none' ? 'menu' : 'none')}
+      >
+        <GripIcon />
+      </button>
+      {shown === 'menu' && (
+        <div
+          ref={menu}
+          id={menuId}
+          className="menu"
+          role="menu"
+          tabIndex={-1}
+          aria-label={`Move ${item.user_story}`}
+          onKeyDown={(event) => moveFocus(menu.current, event)}
+        >
+          {entry('Move up', <UpIcon />, 'Alt ↑', index > 0, () => move(index - 1))}
+          {entry('Move down', <DownIcon />, 'Alt ↓', index < count - 1, () => move(index + 1))}
+          {entry('Move to the top', <ToTopIcon />, 'Alt Home', index > 0, () => move(0))}
+          {entry('Move to the bottom', <ToBottomIcon />, 'Alt End', index < count - 1, () => move(count - 1))}
+          {entry('Move to position …', <HashIcon />, '', count > 1, () => setShown('position'))}
+          <hr />
+          {entry('Delete', <TrashIcon />, '', true, () => {
+            close(true)
+            actions.destroyItem(item)
+          })}
+        </div>
+      )}
+      {shown === 'position' && (
+        <PositionForm id={menuId} index={index} count={count} choose={(position) => move(position - 1)} />
+      )}
+    </div>
+  )
+}
+
+function PositionForm({
+  id,
+  index,
+  count,
+  choose,
+}: {
+  id: string
+  index: number
+  count: number
+  choose: (position: number) => void
+}): ReactElement {
+  const field = useRef<HTMLInputElement>(null)
+  const fieldId = useId()
+  useEffect(() => field.current?.select(), [])
+  const submit = (event: FormEvent): void => {
+    event.preventDefault()
+    const position = field.current?.valueAsNumber ?? Number.NaN
+    if (Number.isInteger(position)) choose(Math.min(Math.max(position, 1), count))
+  }
+  return (
+    <form id={id} className="menu position-form" onSubmit={submit}>
+      <label htmlFor={fieldId}>Position, 1 to {count}</label>
+      <div>
+        <input
+          ref={field}
+          id={fieldId}
+          className="field"
+          type="number"
+          min={1}
+          max={count}
+          required
+          defaultValue={index + 1}
+        />
+        <button type="submit" className="button">
+          Move
+        </button>
+      </div>
+    </form>
+  )
+}

@@ -1,0 +1,123 @@
+import { type ReactElement, useSyncExternalStore } from 'react'
+import { estimateCards, estimateText, estimateWords, type Item, type Member } from '../../model/board.ts'
+import { remembered } from '../rows.ts'
+import { Avatar } from '../shell/avatar.tsx'
+import { useBoard } from './board-context.tsx'
+import type { NewsEntry } from './news.ts'
+
+export interface Figures {
+  readonly items: number
+  readonly points: number
+  readonly unestimated: number
+  /** How many items have each card, in the order of the cards; others count with the next higher one. */
+  readonly perCard: readonly { readonly card: number | null; readonly count: number }[]
+}
+
+export const figuresOf = remembered((items: readonly Item[]): Figures => {
+  const cards: (number | null)[] = [...estimateCards, null]
+  const counts = cards.map(() => 0)
+  let points = 0
+  let unestimated = 0
+  for (const { estimate } of items) {
+    if (estimate === null) unestimated++
+    else points += estimate
+    const found = estimate === null ? -1 : estimateCards.findIndex((card) => card >= estimate)
+    const index = found >= 0 ? found : estimate === null ? cards.length - 1 : cards.length - 2
+    counts[index] = (counts[index] ?? 0) + 1
+  }
+  const perCard = cards.map((card, i) => ({ card, count: counts[i] ?? 0 }))
+  return { items: items.length, points: Math.round(points * 10) / 10, unestimated, perCard }
+})
+
+/** What stands beside the list where there is room: the team, the sizes, what happened. */
+export function Summary({
+  figures,
+  members,
+  viewerId,
+}: {
+  figures: Figures
+  members: readonly Member[]
+  viewerId: number
+}): ReactElement {
+  return (
+    <aside className="summary" aria-label="About this backlog">
+      <section>
+        <h2>Team</h2>
+        <ul className="team">
+          {members.map((member) => (
+            <li key={member.user_id}>
+              <Avatar name={member.name} hue={member.hue} />
+              {member.name}
+              {member.user_id === viewerId && <span className="hint">you</span>}
+            </li>
+          ))}
+        </ul>
+      </section>
+      <section>
+        <h2>Sizes</h2>
+        {figures.items === 0 ? <p className="hint">Nothing to measure yet.</p> : <Sizes figures={figures} />}
+      </section>
+      <section>
+        <h2>While you are here</h2>
+        <NewsList members={members} />
+      </section>
+    </aside>
+  )
+}
+
+function Sizes({ figures }: { figures: Figures }): ReactElement {
+  const highest = Math.max(...figures.perCard.map(({ count }) => count))
+  return (
+    <ul className="sizes">
+      {figures.perCard.map(({ card, count }) => (
+        <li key={card ?? 'none'} className={count === 0 ? 'size-none' : undefined}>
+          <span className="unseen">
+            {count} {card === null ? 'not estimated' : `with ${estimateWords(card)}`}
+          </span>
+          <span className="size-count" aria-hidden="true">
+            {count === 0 ? '' : count}
+          </span>
+          <svg className="size-bar" viewBox="0 0 10 64" preserveAspectRatio="none" aria-hidden="true">
+            <rect x="0" y={64 - Math.max(barHeight(count, highest), 2)} width="10" height="64" />
+          </svg>
+          <span className="size-card" aria-hidden="true">
+            {estimateText(card)}
+          </span>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function barHeight(count: number, highest: number): number {
+  return highest === 0 ? 0 : Math.round((count / highest) * 64)
+}
+
+const noNews: readonly NewsEntry[] = []
+
+function NewsList({ members }: { members: readonly Member[] }): ReactElement {
+  const { news } = useBoard()
+  const entries = useSyncExternalStore(news.subscribe, () => news.entries, () => noNews)
+  if (entries.length === 0) {
+    return <p className="hint">What your team changes shows up here, as it happens.</p>
+  }
+  return (
+    <ol className="news">
+      {entries.map((entry) => (
+        <li key={entry.id}>
+          <NewsFace member={members.find(({ user_id }) => user_id === entry.userId)} />
+          <p>
+            {entry.text}
+            <time dateTime={new Date(entry.at).toISOString()}>
+              {new Date(entry.at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })}
+            </time>
+          </p>
+        </li>
+      ))}
+    </ol>
+  )
+}
+
+function NewsFace({ member }: { member: Member | undefined }): ReactElement {
+  return <Avatar name={member?.name ?? '?'} hue={member?.hue ?? 0} />
+}

@@ -17,6 +17,22 @@ export async function withTable<T>(
   table: OwnTable,
   run: (transaction: TransactionSql) => Promise<T>,
 ): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await makeAndRun(sql, table, run)
+    } catch (error) {
+      // The schema is made elsewhere too, without this lock; now it is there.
+      const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+      if (attempt === 3 || !['23505', '42P06', '42P07'].includes(code)) throw error
+    }
+  }
+}
+
+async function makeAndRun<T>(
+  sql: Sql,
+  table: OwnTable,
+  run: (transaction: TransactionSql) => Promise<T>,
+): Promise<T> {
   let value: { readonly made: T } | undefined
   await sql.begin(async (transaction) => {
     await transaction`SELECT pg_advisory_xact_lock(hashtext('lockstep setup'))`

@@ -1,5 +1,6 @@
 import postgres, { type Options, type PostgresType, type Sql } from 'postgres'
 import { pinnedParameters } from './parameters.ts'
+import { guardTransactions } from './transaction.ts'
 
 export interface ConnectOptions {
   readonly max: number
@@ -8,7 +9,7 @@ export interface ConnectOptions {
 
 /** A pool whose connections write values as the encoders expect them. Server notices are dropped. */
 export function connect(url: string, { max, applicationName }: ConnectOptions): Sql {
-  return postgres(url, { ...baseOptions(applicationName), max, idle_timeout: 60 })
+  return guardTransactions(postgres(url, { ...baseOptions(applicationName), max, idle_timeout: 60 }))
 }
 
 /** One connection in replication mode, which takes replication commands and plain queries. */

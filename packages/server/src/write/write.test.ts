@@ -4,6 +4,7 @@ import postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { silentLogger } from '../runtime/logger.ts'
 import { nodeRuntime } from '../runtime/node.ts'
+import { guardTransactions } from '../source/transaction.ts'
 import { prepareWrites } from './tables.ts'
 import type { WriteTransaction } from './write.ts'
 import { createWriter, type WriterParts } from './writer.ts'
@@ -13,7 +14,7 @@ let sql: postgres.Sql
 
 beforeAll(async () => {
   database = await createDatabase()
-  sql = postgres(database.url, { max: 8, onnotice: () => {} })
+  sql = guardTransactions(postgres(database.url, { max: 8, onnotice: () => {} }))
   await prepareWrites(sql)
   await sql.unsafe(`
     CREATE TABLE items (id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, title text NOT NULL, estimate int,

@@ -13,24 +13,28 @@ describe('Acknowledger', () => {
   it('never falls, never passes what was given, and keeps the retention, for any history', () => {
     const step = fc.record({ afterMs: fc.nat(5_000), bytes: fc.nat(1_000) })
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 300 }), fc.integer({ min: 1, max: 60_000 }), (steps, retentionMs) => {
-        const acknowledger = new Acknowledger(retentionMs, 0)
-        const history: { at: number; lsn: number }[] = []
-        let now = 0
-        let lsn = 0
-        let before = 0
-        for (const { afterMs, bytes } of steps) {
-          now += afterMs
-          lsn += bytes
-          acknowledger.given(lsn, now)
-          history.push({ at: now, lsn })
-          const told = acknowledger.acknowledge(now)
-          const oldEnough = history.filter(({ at }) => now - at >= retentionMs).at(-1)?.lsn ?? 0
-          expect(told).toBeGreaterThanOrEqual(before)
-          expect(told).toBeLessThanOrEqual(oldEnough)
-          before = told
-        }
-      }),
+      fc.property(
+        fc.array(step, { maxLength: 300 }),
+        fc.integer({ min: 1, max: 60_000 }),
+        (steps, retentionMs) => {
+          const acknowledger = new Acknowledger(retentionMs, 0)
+          const history: { at: number; lsn: number }[] = []
+          let now = 0
+          let lsn = 0
+          let before = 0
+          for (const { afterMs, bytes } of steps) {
+            now += afterMs
+            lsn += bytes
+            acknowledger.given(lsn, now)
+            history.push({ at: now, lsn })
+            const told = acknowledger.acknowledge(now)
+            const oldEnough = history.filter(({ at }) => now - at >= retentionMs).at(-1)?.lsn ?? 0
+            expect(told).toBeGreaterThanOrEqual(before)
+            expect(told).toBeLessThanOrEqual(oldEnough)
+            before = told
+          }
+        },
+      ),
     )
   })
 

@@ -33,7 +33,7 @@ export class Barriers {
     this.#name = name
   }
 
-  /** @returns where the mark lies: whatever committed before the call has a smaller LSN. */
+  /** @returns an LSN such that whatever committed before the call has a smaller one, and all later a greater. */
   wait(): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject })
@@ -41,7 +41,7 @@ export class Barriers {
     })
   }
 
-  /** A mark came out of the stream; everything that committed before `lsn` has been given. */
+  /** A mark came out of the stream: all commits up to `lsn` have been given. */
   arrived(content: string, lsn: number): void {
     const [name, number] = content.split(' ')
     if (name !== this.#name) return

@@ -52,7 +52,13 @@ describe('encodeArray', () => {
     ['{}', []],
     ['{a,NULL,"NULL","",null}', ['a', null, 'NULL', '', null]],
     ['{"a \\"b\\" \\\\","{x,y}"}', ['a "b" \\', '{x,y}']],
-    ['{{a,b},{c,d}}', [['a', 'b'], ['c', 'd']]],
+    [
+      '{{a,b},{c,d}}',
+      [
+        ['a', 'b'],
+        ['c', 'd'],
+      ],
+    ],
     ['[0:1]={a,b}', ['a', 'b']],
     ['[1:1][-2:-1]={{a,b}}', [['a', 'b']]],
   ])('reads %s', (text, expected) => {
@@ -61,12 +67,23 @@ describe('encodeArray', () => {
     expect(JSON.parse(encodeArray(text, encodeText, ','))).toEqual(wanted)
   })
 
-  it.each(['', '{', '}', '{a', '{"a}', '{a}}', '{{{{{{{1}}}}}}}', '{,}', '{a"b}', '[0:1]', 'a', '{"a"b}', '{"\\'])(
-    'refuses %s',
-    (text) => {
-      expect(() => encodeArray(text, encodeText, ',')).toThrow(/not an array/)
-    },
-  )
+  it.each([
+    '',
+    '{',
+    '}',
+    '{a',
+    '{"a}',
+    '{a}}',
+    '{{{{{{{1}}}}}}}',
+    '{,}',
+    '{a"b}',
+    '[0:1]',
+    'a',
+    '{"a"b}',
+    '{"\\',
+  ])('refuses %s', (text) => {
+    expect(() => encodeArray(text, encodeText, ',')).toThrow(/not an array/)
+  })
 
   it('reads back any array that is written by the rules, and ends on any text at all', () => {
     const value = fc.oneof(fc.constant(null), fc.string({ unit: 'grapheme' }))
@@ -77,13 +94,16 @@ describe('encodeArray', () => {
       }),
     )
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom('{', '}', '"', '\\', ',', 'a', '[', '=', 'N') }), (text) => {
-        try {
-          JSON.parse(encodeArray(text, encodeText, ','))
-        } catch (error) {
-          expect(String(error)).toMatch(/not an array/)
-        }
-      }),
+      fc.property(
+        fc.string({ unit: fc.constantFrom('{', '}', '"', '\\', ',', 'a', '[', '=', 'N') }),
+        (text) => {
+          try {
+            JSON.parse(encodeArray(text, encodeText, ','))
+          } catch (error) {
+            expect(String(error)).toMatch(/not an array/)
+          }
+        },
+      ),
       { numRuns: 5_000 },
     )
   })

@@ -88,9 +88,9 @@ export class Intake implements PgoutputReceiver {
       if (prefix === messagePrefix && this.#open && !this.#skipping) this.#options.sink.message(content)
       return
     }
-    // The record there is the message itself: the next commit starts beyond it.
-    this.progress(lsn + 1)
-    if (prefix === barrierPrefix) this.#options.onBarrier(content, lsn)
+    // The message's LSN is where its record ends, and the next commit may start right there.
+    this.progress(lsn)
+    if (prefix === barrierPrefix) this.#options.onBarrier(content, lsn - 1)
   }
 
   relation(relation: Relation, before: RowFields, after: RowFields): RelationReader | undefined {

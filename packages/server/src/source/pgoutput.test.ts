@@ -27,7 +27,11 @@ class Recorder implements PgoutputReceiver {
     }
     return {
       change: (event: string, hasBefore: boolean) => {
-        this.events.push([event, hasBefore ? values(before) : null, event === 'destroy' ? null : values(after)])
+        this.events.push([
+          event,
+          hasBefore ? values(before) : null,
+          event === 'destroy' ? null : values(after),
+        ])
       },
       truncate: () => this.events.push(['truncate', relation.table]),
     }
@@ -62,7 +66,12 @@ const relationBytes = Buffer.concat([
     Buffer.concat([int(1, i === 0 ? 1 : 0), Buffer.from(`${name}\0`), int(4, 25), int(4, 0xffffffff)]),
   ),
 ])
-const beginBytes = Buffer.concat([Buffer.from('B'), int(8, 0x16b374d848), int(8, 1_000_000), int(4, 4_000_000_000)])
+const beginBytes = Buffer.concat([
+  Buffer.from('B'),
+  int(8, 0x16b374d848),
+  int(8, 1_000_000),
+  int(4, 4_000_000_000),
+])
 
 function decode(...messages: Buffer[]): unknown[] {
   const recorder = new Recorder()
@@ -127,24 +136,36 @@ describe('PgoutputDecoder', () => {
       message('D', ['K', ['1', null, null]]),
       message('I', ['N', ['1', 'a', 'b']]),
       Buffer.concat([Buffer.from('T'), int(4, 1), int(1, 0), int(4, oid)]),
-      Buffer.concat([Buffer.from('M'), int(1, 1), int(8, 99), Buffer.from('lockstep\0'), int(4, 2), Buffer.from('hi')]),
+      Buffer.concat([
+        Buffer.from('M'),
+        int(1, 1),
+        int(8, 99),
+        Buffer.from('lockstep\0'),
+        int(4, 2),
+        Buffer.from('hi'),
+      ]),
     ]
     const change = fc.record({ at: fc.nat(), to: fc.integer({ min: 0, max: 255 }) })
     fc.assert(
-      fc.property(fc.constantFrom(...good), fc.array(change, { maxLength: 4 }), fc.nat(), (original, changes, cut) => {
-        const bytes = Buffer.from(original)
-        for (const { at, to } of changes) bytes[at % bytes.length] = to
-        const shortened = bytes.subarray(0, cut % (bytes.length + 1))
-        const decoder = new PgoutputDecoder(new Recorder())
-        decoder.decode(relationBytes, 0, relationBytes.length)
-        // What follows belongs to the next message: reading it would not throw by itself.
-        const buffer = Buffer.concat([shortened, Buffer.alloc(64, 0x74)])
-        try {
-          decoder.decode(buffer, 0, shortened.length)
-        } catch (error) {
-          expect(error).toBeInstanceOf(PgoutputError)
-        }
-      }),
+      fc.property(
+        fc.constantFrom(...good),
+        fc.array(change, { maxLength: 4 }),
+        fc.nat(),
+        (original, changes, cut) => {
+          const bytes = Buffer.from(original)
+          for (const { at, to } of changes) bytes[at % bytes.length] = to
+          const shortened = bytes.subarray(0, cut % (bytes.length + 1))
+          const decoder = new PgoutputDecoder(new Recorder())
+          decoder.decode(relationBytes, 0, relationBytes.length)
+          // What follows belongs to the next message: reading it would not throw by itself.
+          const buffer = Buffer.concat([shortened, Buffer.alloc(64, 0x74)])
+          try {
+            decoder.decode(buffer, 0, shortened.length)
+          } catch (error) {
+            expect(error).toBeInstanceOf(PgoutputError)
+          }
+        },
+      ),
       { numRuns: 20_000 },
     )
   })

@@ -29,7 +29,7 @@ export interface PgoutputReceiver {
   commit(): void
   /** A relation, before its first change and after it changed. Undefined: nobody wants its rows. */
   relation(relation: Relation, before: RowFields, after: RowFields): RelationReader | undefined
-  /** `lsn`: where the record of the message starts. */
+  /** `lsn`: where the record of the message ends; a commit may start there. */
   message(transactional: boolean, lsn: number, prefix: string, content: string): void
 }
 

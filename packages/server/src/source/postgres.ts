@@ -37,6 +37,8 @@ export interface PostgresSourceOptions {
   readonly busyMs?: number
   /** WAL held back by the slot beyond which the operator is warned. */
   readonly retainedBytesWarn?: number
+  /** Whether barriers may rely on `pg_logical_emit_message` to flush. Default: from Postgres 17 on. */
+  readonly flushesMessages?: boolean
 }
 
 export function postgresSource(options: PostgresSourceOptions): Source {
@@ -131,7 +133,7 @@ class PostgresSource implements Source {
     const [version] = await this.#sql<
       { number: number }[]
     >`SELECT current_setting('server_version_num')::int AS number`
-    this.#barriers.flushes = (version?.number ?? 0) >= 170_000
+    this.#barriers.flushes = this.#options.flushesMessages ?? (version?.number ?? 0) >= 170_000
     let told = false
     for (;;) {
       try {

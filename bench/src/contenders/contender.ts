@@ -1,0 +1,28 @@
+import type { DialectChoice } from '../load/dialect.ts'
+
+/** A server with subscribers of one channel, of some library or none, in a process of its own. */
+export interface Contender {
+  readonly port: number
+  /** How `subscribers` more subscribers present themselves. */
+  dialect(subscribers: number): DialectChoice
+  /**
+   * Hands `count` changes over in one turn of the event loop, each to be sent to every subscriber as a
+   * message of its own.
+   */
+  send(count: number): void
+  /** @throws Error when a bound was broken: a subscriber reset or left behind. */
+  verify?(): void
+  close(): Promise<void> | void
+}
+
+export type ContenderName = 'bare' | 'bare16' | 'ws' | 'socket.io' | 'faye' | 'lockstep'
+
+export const channel = 'project/1'
+
+/**
+ * The change that everyone sends: what Lockstep's message says, `{id, title}` of one row updated. The
+ * peers put it into their own envelopes.
+ */
+export function changeOf(n: number): object {
+  return { items: { update: { '17': { title: `backlog item number ${n % 10}` } } } }
+}

@@ -1,0 +1,22 @@
+import { startBare } from './bare.ts'
+import type { Contender, ContenderName } from './contender.ts'
+import { startFaye } from './faye.ts'
+import { startSocketIo } from './socket-io.ts'
+import { startWs } from './ws.ts'
+
+export function startContender(name: ContenderName): Promise<Contender> {
+  switch (name) {
+    case 'bare':
+      return startBare(1)
+    case 'bare16':
+      return startBare(16)
+    case 'ws':
+      return startWs()
+    case 'socket.io':
+      return startSocketIo()
+    case 'faye':
+      return startFaye()
+    case 'lockstep':
+      throw new Error('Lockstep is not on the line yet')
+  }
+}

@@ -98,7 +98,7 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
       onError = (error) => console.error(error),
       endpoint = restEndpoint(options.api ?? '/api'),
       lingerMs = lingerMsDefault,
-      renew = (channels) => this.#requestSession(channels),
+      renew = () => this.#requestSession(),
       connect = true,
     } = options
     const { url, session } = 'page' in source ? source.page : source
@@ -240,11 +240,12 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
     }
   }
 
-  async #requestSession(channels: readonly string[]): Promise<PageSession> {
+  /** For all channels, not for those needed now: others will be asked for later, and `authorize` decides. */
+  async #requestSession(): Promise<PageSession> {
     const reply = await this.#runtime.fetch(`${this.#url}/session`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ channels }),
+      body: '{}',
     })
     // What the session endpoint answers; its token is checked by the server that gets it back.
     const body = JSON.parse(await reply.text()) as Json

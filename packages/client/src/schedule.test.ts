@@ -65,6 +65,8 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('slow' as const), on: fc.boolean() }) },
 )
 
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
+
 class World {
   readonly server = new ScriptedServer()
   readonly runtime: VirtualRuntime
@@ -220,7 +222,7 @@ class World {
   }
 }
 
-async function play(world: World, steps: readonly fc.Infer<typeof step>[]): Promise<void> {
+async function play(world: World, steps: readonly Step[]): Promise<void> {
   const { server, runtime } = world
   for (const event of steps) {
     switch (event.do) {

@@ -3,6 +3,7 @@ import { compileSync } from '../definition/compile.ts'
 import { defineSync } from '../definition/define.ts'
 import type { Collection, Sync } from '../definition/definition.ts'
 import { partsOf } from '../snapshot/parts.ts'
+import type { SnapshotPart, SnapshotRow } from '../snapshot/snapshot.ts'
 import type { RowEvent, SourceSink, Tuple } from '../source/source.ts'
 
 /** A small database for tests: tables of rows of texts, told to a sink as a source would tell them. */
@@ -152,6 +153,16 @@ export class ModelDatabase {
       texts[column] = write.text === null ? null : String(write.text)
     }
     return this.#change(collection, old, texts)
+  }
+
+  /** Rows of a part of a snapshot, as a reader of the database gives them. */
+  rowsOf({ collection, columns, where }: SnapshotPart): SnapshotRow[] {
+    return [...this.#table(collection.name).values()]
+      .filter((texts) => where.some((all) => all.every(({ column, text }) => texts[column] === text)))
+      .map((texts) => ({
+        key: keyText(collection, texts),
+        values: columns.map((column) => JSON.stringify(texts[column] ?? null)),
+      }))
   }
 
   /** The rows of a channel as a view sees them: collection to key to row. */

@@ -1,0 +1,150 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { CutProxy, eventually, startPostgres, type TestPostgres } from '@lockstep/testing'
+import postgres, { type Sql } from 'postgres'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { postgresSource } from './postgres.ts'
+import { RecordingSink, tableCollection } from './recording-sink.ts'
+
+const tasks = tableCollection('tasks', ['id', 'note'])
+
+let cluster: TestPostgres
+let sql: Sql
+
+beforeAll(async () => {
+  // What was committed must outlive a kill.
+  cluster = await startPostgres({ fsync: 'on', full_page_writes: 'on' })
+  sql = postgres(cluster.url, { max: 4, onnotice: () => {} })
+  await sql.unsafe(
+    'CREATE TABLE tasks (id int PRIMARY KEY, note text); ALTER TABLE tasks REPLICA IDENTITY FULL',
+  )
+})
+
+afterAll(async () => {
+  await sql.end({ timeout: 1 })
+  await cluster.stop()
+})
+
+/** Writes until told to stop; a write whose reply was lost is looked up, so that the answer is what committed. */
+function writeOn(from: number): { stop(): Promise<number> } {
+  let stopped = false
+  const done = (async () => {
+    let id = from
+    while (!stopped) {
+      try {
+        await sql`INSERT INTO tasks VALUES (${id}, 'x') ON CONFLICT DO NOTHING`
+        id++
+      } catch {
+        await wait(5) // the database is away: try the same row again
+      }
+    }
+    return id
+  })()
+  return {
+    stop: () => {
+      stopped = true
+      return done
+    },
+  }
+}
+
+describe('an outage of Postgres', () => {
+  it.each(['kill', 'stop', 'terminate'] as const)('(%s) loses nothing and doubles nothing', async (how) => {
+    await sql`TRUNCATE tasks`
+    const source = postgresSource({
+      url: cluster.url,
+      collections: [tasks],
+      fingerprint: 'x',
+      slot: `outage_${how}`,
+    })
+    const sink = new RecordingSink()
+    await source.start(sink)
+    const writer = writeOn(1)
+    for (let round = 0; round < 3; round++) {
+      const before = sink.transactions.length
+      await eventually(() => sink.transactions.length > before + 20)
+      if (how === 'kill') await cluster.kill()
+      else if (how === 'stop') await cluster.stop()
+      else await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_replication`.catch(() => {})
+      await eventually(() => !source.status().connected)
+      if (how !== 'terminate') await cluster.start()
+      await eventually(() => source.status().connected)
+    }
+    const end = await writer.stop()
+    await eventually(() => source.barrier())
+    const ids = sink.events.map(({ after }) => Number(after?.[0]))
+    expect(ids).toEqual(Array.from({ length: end - 1 }, (_, i) => i + 1))
+    expect(sink.epochs).toHaveLength(1)
+    await source.close()
+  })
+
+  it('in mid-transaction gives the transaction anew, whole, once', async () => {
+    const proxy = await CutProxy.start(cluster.url)
+    const source = postgresSource({
+      url: proxy.url,
+      collections: [tasks],
+      fingerprint: 'x',
+      slot: 'outage_cut',
+    })
+    const sink = new RecordingSink()
+    await source.start(sink)
+    const change = sink.change.bind(sink)
+    let seen = 0
+    sink.change = (...event) => {
+      change(...event)
+      if (++seen === 5_000) setImmediate(() => proxy.cut())
+    }
+    await sql`INSERT INTO tasks SELECT i, repeat('x', 100) FROM generate_series(1000000, 1050000) i`
+    await eventually(() => sink.transactions.length === 1)
+    expect(seen).toBeGreaterThan(50_001)
+    expect(sink.events).toHaveLength(50_001)
+    expect(new Set(sink.events.map(({ after }) => after?.[0])).size).toBe(50_001)
+    await source.close()
+    await proxy.close()
+  })
+
+  it('stops Postgres without waiting for what is acknowledged late', async () => {
+    const source = postgresSource({
+      url: cluster.url,
+      collections: [tasks],
+      fingerprint: 'x',
+      slot: 'outage_late',
+    })
+    await source.start(new RecordingSink())
+    await sql`INSERT INTO tasks VALUES (-1, 'x')`
+    await source.barrier()
+    const before = performance.now()
+    await cluster.stop()
+    expect(performance.now() - before).toBeLessThan(5_000)
+    await cluster.start()
+    await eventually(() => source.status().connected)
+    await source.close()
+  })
+})
+
+describe('a large transaction', () => {
+  it('streams through with bounded memory', async () => {
+    const source = postgresSource({ url: cluster.url, collections: [tasks], fingerprint: 'x', slot: 'large' })
+    let rows = 0
+    let most = 0
+    const nothing = (): void => {}
+    await source.start({
+      begin: nothing,
+      commit: nothing,
+      message: nothing,
+      truncate: nothing,
+      progress: nothing,
+      epoch: nothing,
+      change: (_collection, _before, after) => {
+        rows += after?.json(1).length === 1_002 ? 1 : 0
+        if (rows % 1_000 === 0) most = Math.max(most, process.memoryUsage().rss)
+      },
+    })
+    const before = process.memoryUsage().rss
+    await sql`INSERT INTO tasks SELECT i, repeat('y', 1000) FROM generate_series(2000000, 2200000) i`
+    await source.barrier()
+    expect(rows).toBe(200_001)
+    // 200 MB went through.
+    expect(most - before).toBeLessThan(120_000_000)
+    await source.close()
+  })
+})

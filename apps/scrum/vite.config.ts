@@ -4,6 +4,9 @@ import { defineConfig } from 'vite'
 // Twice: `vite build` makes the browser's files, `vite build --ssr src/client/render.tsx` the renderer.
 export default defineConfig(({ isSsrBuild }) => ({
   plugins: [react()],
+  // The renderer stands alone: some of what it imports cannot be loaded by Node as it is.
+  ssr: { noExternal: true },
+  define: { 'process.env.NODE_ENV': JSON.stringify('production') },
   publicDir: isSsrBuild ? false : 'public',
   build: {
     outDir: isSsrBuild ? 'dist/ssr' : 'dist/client',

@@ -16,7 +16,9 @@ const endpoint: Endpoint = ({ channel, collection, action, key, attributes }) =>
   const rows = `/api/${channel.replace(/^project\//, 'projects/')}/${collection}`
   if (action === 'create') return { method: 'POST', url: rows, body: attributes }
   const row = `${rows}/${key}`
-  return action === 'update' ? { method: 'PATCH', url: row, body: attributes } : { method: 'DELETE', url: row }
+  return action === 'update'
+    ? { method: 'PATCH', url: row, body: attributes }
+    : { method: 'DELETE', url: row }
 }
 
 /** The page's copy of its rows. On the server it only reads what it was given. */

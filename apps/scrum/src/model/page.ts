@@ -6,8 +6,19 @@ export type Theme = 'system' | 'light' | 'dark'
 
 /** What the server renders a page from, and what the script in it starts from. */
 export type Page =
-  | { readonly kind: 'sign-in'; readonly theme: Theme; readonly email: string; readonly problem?: string; readonly next: string }
-  | { readonly kind: 'projects'; readonly theme: Theme; readonly viewer: Viewer; readonly lockstep: PageState }
+  | {
+      readonly kind: 'sign-in'
+      readonly theme: Theme
+      readonly email: string
+      readonly problem?: string
+      readonly next: string
+    }
+  | {
+      readonly kind: 'projects'
+      readonly theme: Theme
+      readonly viewer: Viewer
+      readonly lockstep: PageState
+    }
   | {
       readonly kind: 'backlog'
       readonly theme: Theme

@@ -91,7 +91,8 @@ function routesOf(board: Board, assets: Assets, logger: Logger | undefined): Hon
     assertOwnOrigin(c.req.raw)
     await next()
   })
-  app.use('/assets/*', serveAssets())
+  app.use('/assets/*', serveAssets('public, max-age=31536000, immutable'))
+  app.use('/icon.svg', serveAssets('public, max-age=86400'))
   app.all(`${syncPath}/*`, async (c) => (await board.sync.handle(c.req.raw)) ?? c.notFound())
 
   const api = new Hono<ApiEnvironment>()
@@ -114,9 +115,7 @@ function routesOf(board: Board, assets: Assets, logger: Logger | undefined): Hon
   app.route('/', signInRoutes(board, assets))
   app.route('/', pageRoutes(board, assets))
 
-  app.notFound((c) =>
-    isApi(c) ? errorReply(new LockstepError('not_found')) : showNothing(c, assets),
-  )
+  app.notFound((c) => (isApi(c) ? errorReply(new LockstepError('not_found')) : showNothing(c, assets)))
   app.onError((error, c) => {
     const known = knownError(error)
     // The message of an unknown error may hold row data: its name and place are enough to find it.

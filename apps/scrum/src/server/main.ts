@@ -50,7 +50,10 @@ async function start(): Promise<void> {
     await scrum.close()
     http.closeAllConnections()
   })
-  http.on('request', getRequestListener((request, env) => scrum.fetch(request, env)))
+  http.on(
+    'request',
+    getRequestListener((request, env) => scrum.fetch(request, env)),
+  )
   scrum.attach(http)
   if (stopping === undefined) greet(port)
 }
@@ -67,7 +70,9 @@ function readPort(text: string | undefined): number {
   if (text === undefined || text === '') return defaultPort
   const port = Number(text)
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port
-  throw new Error(`PORT is "${text}", which is no port. Give a number from 1 to 65535, e.g. PORT=${defaultPort}.`)
+  throw new Error(
+    `PORT is "${text}", which is no port. Give a number from 1 to 65535, e.g. PORT=${defaultPort}.`,
+  )
 }
 
 function listen(http: Server, port: number): Promise<void> {
@@ -81,7 +86,9 @@ function listen(http: Server, port: number): Promise<void> {
           ),
         )
       } else if (error.code === 'EACCES') {
-        reject(new Error(`Port ${port} needs more rights. Choose one from 1024 on: PORT=${defaultPort} npm start`))
+        reject(
+          new Error(`Port ${port} needs more rights. Choose one from 1024 on: PORT=${defaultPort} npm start`),
+        )
       } else reject(error)
     })
     http.listen(port, resolve)

@@ -5,7 +5,13 @@ import { isMember } from './projects/membership.ts'
 
 /** What pages may see of the database: only the columns named here leave the server. */
 export function boardSync(db: Database) {
-  const member = ({ user, params }: { user: { id: string | number }; params: Readonly<Record<string, string>> }) =>
+  const member = ({
+    user,
+    params,
+  }: {
+    user: { id: string | number }
+    params: Readonly<Record<string, string>>
+  }) =>
     /^[1-9]\d{0,8}$/.test(params.projectId ?? '') && isMember(db, Number(user.id), Number(params.projectId))
 
   return defineSync({

@@ -47,7 +47,13 @@ export class Actions {
   createItem(where: 'top' | 'bottom', userStory: string): void {
     const items = this.#backlog()
     const position = rankAt(items, where === 'top' ? 0 : items.length)
-    const attributes = { project_id: this.#projectId, user_story: userStory, description: '', estimate: null, position }
+    const attributes = {
+      project_id: this.#projectId,
+      user_story: userStory,
+      description: '',
+      estimate: null,
+      position,
+    }
     this.#run('', `“${userStory}” was not added`, this.#project.items.create(attributes))
   }
 
@@ -192,6 +198,7 @@ export function taskDraft(task: Task): string {
 export function rankAt(list: readonly { readonly position: string }[], index: number): string {
   const before = list[index - 1]?.position ?? null
   // Two that dropped into one gap have the same rank until the server has told them apart.
-  const after = list.slice(index).find(({ position }) => before === null || position > before)?.position ?? null
+  const after =
+    list.slice(index).find(({ position }) => before === null || position > before)?.position ?? null
   return rankBetween(before, after)
 }

@@ -55,7 +55,7 @@ function Backlog({ page }: BacklogProps): ReactElement {
       </TopBar>
       <ConnectionBanner />
       <main id="main" className="page" tabIndex={-1}>
-        <header className="page-head">
+        <header className="page-head backlog-head">
           <div>
             <h1>Backlog</h1>
             <p>The most important item stands at the top.</p>
@@ -93,8 +93,8 @@ function Empty(): ReactElement {
     <div className="empty">
       <h2>An empty backlog</h2>
       <p>
-        Write down the first thing that somebody wants from you: who wants it, what, and why. Your team sees it while
-        you press Enter.
+        Write down the first thing that somebody wants from you: who wants it, what, and why. Your team sees
+        it while you press Enter.
       </p>
     </div>
   )

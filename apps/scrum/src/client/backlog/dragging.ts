@@ -58,7 +58,9 @@ export function useItemDragging(
         getIsSticky: () => true,
         onDrag: ({ location, self }) => {
           const innermost = location.current.dropTargets[0]
-          setEdge(innermost?.element === self.element ? edgeAt(element, location.current.input.clientY) : undefined)
+          setEdge(
+            innermost?.element === self.element ? edgeAt(element, location.current.input.clientY) : undefined,
+          )
         },
         onDragLeave: () => setEdge(undefined),
         onDrop: ({ location, source }) => {

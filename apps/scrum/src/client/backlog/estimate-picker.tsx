@@ -1,5 +1,12 @@
 import { type FormEvent, type ReactElement, useCallback, useEffect, useId, useRef, useState } from 'react'
-import { estimateCards, estimateMax, estimateText, estimateWords, type Item, readEstimate } from '../../model/board.ts'
+import {
+  estimateCards,
+  estimateMax,
+  estimateText,
+  estimateWords,
+  type Item,
+  readEstimate,
+} from '../../model/board.ts'
 import { useBoard } from './board-context.tsx'
 import { moveFocus, useFloating } from './floating.ts'
 
@@ -55,7 +62,12 @@ export function EstimatePicker({ item, disabled }: { item: Item; disabled: boole
         {estimateText(item.estimate)}
       </button>
       {open && (
-        <div id={panelId} className="menu estimate-panel" role="dialog" aria-label={`Estimate of ${item.user_story}`}>
+        <div
+          id={panelId}
+          className="menu estimate-panel"
+          role="dialog"
+          aria-label={`Estimate of ${item.user_story}`}
+        >
           {/* biome-ignore lint/a11y/noStaticElementInteractions: arrow keys among its buttons, which Tab reaches too */}
           <div ref={grid} className="estimate-cards" onKeyDown={(event) => moveFocus(grid.current, event)}>
             {cards.map((card) => (

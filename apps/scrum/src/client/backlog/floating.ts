@@ -28,14 +28,25 @@ export function useFloating(
 }
 
 /** Moves the focus among the buttons of a menu by the arrow keys. */
-export function moveFocus(container: HTMLElement | null, event: { key: string; preventDefault(): void }): void {
-  const steps = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1, Home: Number.NEGATIVE_INFINITY, End: Number.POSITIVE_INFINITY }
+export function moveFocus(
+  container: HTMLElement | null,
+  event: { key: string; preventDefault(): void },
+): void {
+  const steps = {
+    ArrowDown: 1,
+    ArrowRight: 1,
+    ArrowUp: -1,
+    ArrowLeft: -1,
+    Home: Number.NEGATIVE_INFINITY,
+    End: Number.POSITIVE_INFINITY,
+  }
   if (!(event.key in steps) || container === null) return
   event.preventDefault()
   // Only the keys of `steps` come here.
   const step = steps[event.key as keyof typeof steps]
   const buttons = [...container.querySelectorAll<HTMLButtonElement>('button:not(:disabled)')]
   const now = buttons.findIndex((button) => button === document.activeElement)
-  const next = Math.abs(step) === 1 ? (now + step + buttons.length) % buttons.length : step < 0 ? 0 : buttons.length - 1
+  const next =
+    Math.abs(step) === 1 ? (now + step + buttons.length) % buttons.length : step < 0 ? 0 : buttons.length - 1
   buttons[next]?.focus()
 }

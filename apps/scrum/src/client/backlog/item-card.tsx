@@ -3,8 +3,8 @@ import { type Item, type Task, userStoryLengthMax } from '../../model/board.ts'
 import { ChevronIcon, TrashIcon } from '../shell/icons.tsx'
 import { itemDraft } from './actions.ts'
 import { useBoard } from './board-context.tsx'
-import { useItemDragging } from './dragging.ts'
 import { useEditing } from './drafts.ts'
+import { useItemDragging } from './dragging.ts'
 import { EditableLine } from './editable-line.tsx'
 import { EstimatePicker } from './estimate-picker.tsx'
 import { itemKey, progressKey } from './highlights.ts'
@@ -74,8 +74,6 @@ export const ItemCard = memo(function ItemCard({ item, tasks, index, count }: It
           disabled={unnamed}
         />
         <div className="item-meta">
-          <Progress item={item} tasks={tasks} />
-          <EstimatePicker item={item} disabled={unnamed} />
           <button
             type="button"
             className="icon-button item-delete"
@@ -86,6 +84,8 @@ export const ItemCard = memo(function ItemCard({ item, tasks, index, count }: It
           >
             <TrashIcon />
           </button>
+          <Progress item={item} tasks={tasks} />
+          <EstimatePicker item={item} disabled={unnamed} />
           <button
             type="button"
             className="icon-button item-open"

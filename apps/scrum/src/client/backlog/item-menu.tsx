@@ -1,4 +1,14 @@
-import { type FormEvent, type ReactElement, type ReactNode, type RefObject, useCallback, useEffect, useId, useRef, useState } from 'react'
+import {
+  type FormEvent,
+  type ReactElement,
+  type ReactNode,
+  type RefObject,
+  useCallback,
+  useEffect,
+  useId,
+  useRef,
+  useState,
+} from 'react'
 import type { Item } from '../../model/board.ts'
 import { DownIcon, GripIcon, HashIcon, ToBottomIcon, ToTopIcon, TrashIcon, UpIcon } from '../shell/icons.tsx'
 import { useBoard } from './board-context.tsx'
@@ -40,7 +50,13 @@ export function ItemMenu({
     focus.key = String(item.id)
     actions.moveItem(item, target)
   }
-  const entry = (label: string, icon: ReactNode, keys: string, enabled: boolean, run: () => void): ReactElement => (
+  const entry = (
+    label: string,
+    icon: ReactNode,
+    keys: string,
+    enabled: boolean,
+    run: () => void,
+  ): ReactElement => (
     <button type="button" role="menuitem" className="menu-entry" disabled={!enabled} onClick={run}>
       {icon}
       <span>{label}</span>

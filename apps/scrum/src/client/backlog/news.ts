@@ -51,7 +51,12 @@ export class News {
         const text = field(flash, 'notice')
         const userId = field(flash, 'user_id')
         if (typeof text !== 'string') return
-        const entry = { id: ++this.#lastId, text, userId: typeof userId === 'number' ? userId : undefined, at }
+        const entry = {
+          id: ++this.#lastId,
+          text,
+          userId: typeof userId === 'number' ? userId : undefined,
+          at,
+        }
         this.#entries = [entry, ...this.#entries].slice(0, entriesMax)
         for (const listener of this.#listeners) listener()
         tell(entry)

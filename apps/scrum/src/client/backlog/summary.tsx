@@ -97,7 +97,11 @@ const noNews: readonly NewsEntry[] = []
 
 function NewsList({ members }: { members: readonly Member[] }): ReactElement {
   const { news } = useBoard()
-  const entries = useSyncExternalStore(news.subscribe, () => news.entries, () => noNews)
+  const entries = useSyncExternalStore(
+    news.subscribe,
+    () => news.entries,
+    () => noNews,
+  )
   if (entries.length === 0) {
     return <p className="hint">What your team changes shows up here, as it happens.</p>
   }

@@ -41,7 +41,9 @@ export function ProjectsPage({ page }: { page: Extract<Page, { kind: 'projects' 
         {projectIds.length === 0 ? (
           <div className="empty">
             <h2>Nothing to work on yet</h2>
-            <p>Make a project above, or ask a colleague to let you into theirs: it will show up here at once.</p>
+            <p>
+              Make a project above, or ask a colleague to let you into theirs: it will show up here at once.
+            </p>
           </div>
         ) : (
           <ul className="project-list">

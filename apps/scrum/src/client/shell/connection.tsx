@@ -39,8 +39,8 @@ export function ConnectionBanner(): ReactElement | null {
     return (
       <div className="banner banner-offline" role="alert">
         <p>
-          <strong>You are offline.</strong> What you change now is kept on this page and sent when the server can be
-          reached again. <Countdown until={status.retryAt} />
+          <strong>You are offline.</strong> What you change now is kept on this page and sent when the server
+          can be reached again. <Countdown until={status.retryAt} />
         </p>
         <button type="button" className="button plain small" onClick={() => client.connect()}>
           Try now

@@ -27,7 +27,9 @@ export const GripIcon = () => (
 )
 export const ChevronIcon = () => <Icon d="M7.5 4.5 13 10l-5.5 5.5" />
 export const PlusIcon = () => <Icon d="M10 4v12M4 10h12" />
-export const TrashIcon = () => <Icon d="M3.5 5.5h13M8 5.5V3.5h4v2M5 5.5l.8 11h8.4l.8-11M8.4 8.8v4.6M11.6 8.8v4.6" />
+export const TrashIcon = () => (
+  <Icon d="M3.5 5.5h13M8 5.5V3.5h4v2M5 5.5l.8 11h8.4l.8-11M8.4 8.8v4.6M11.6 8.8v4.6" />
+)
 export const CloseIcon = () => <Icon d="m5 5 10 10M15 5 5 15" />
 export const CheckIcon = () => <Icon d="m4.5 10.5 3.8 3.8 7.2-8.4" />
 export const SunIcon = () => (

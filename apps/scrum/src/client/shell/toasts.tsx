@@ -1,4 +1,13 @@
-import { createContext, type ReactElement, type ReactNode, useContext, useEffect, useRef, useState, useSyncExternalStore } from 'react'
+import {
+  createContext,
+  type ReactElement,
+  type ReactNode,
+  useContext,
+  useEffect,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from 'react'
 import { CloseIcon } from './icons.tsx'
 
 export interface Toast {
@@ -69,7 +78,11 @@ export function useToasts(): Toasts {
 }
 
 function ToastList({ toasts }: { toasts: Toasts }): ReactElement {
-  const shown = useSyncExternalStore(toasts.subscribe, () => toasts.shown, () => none)
+  const shown = useSyncExternalStore(
+    toasts.subscribe,
+    () => toasts.shown,
+    () => none,
+  )
   return (
     <section className="toasts" aria-label="Messages" aria-live="polite">
       {shown.map((toast) => (

@@ -13,7 +13,9 @@ export async function migrate(sql: Sql): Promise<void> {
     // Two servers may start at once.
     await tx`select pg_advisory_xact_lock(${migrationLock})`
     await tx`create table if not exists scrum_migrations (name text primary key, ran_at timestamptz not null default now())`
-    const done = new Set((await tx<{ name: string }[]>`select name from scrum_migrations`).map((row) => row.name))
+    const done = new Set(
+      (await tx<{ name: string }[]>`select name from scrum_migrations`).map((row) => row.name),
+    )
     for (const name of files) {
       if (done.has(name)) continue
       await tx.unsafe(await readFile(new URL(name, folder), 'utf8'))

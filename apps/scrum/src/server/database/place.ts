@@ -33,7 +33,11 @@ export function backlogOf(projectId: number): List {
 }
 
 export function tasksOf(itemId: number, projectId: number): List {
-  return { table: tasks, rows: and(eq(tasks.item_id, itemId), eq(tasks.project_id, projectId)) ?? eq(tasks.item_id, itemId), projectId }
+  return {
+    table: tasks,
+    rows: and(eq(tasks.item_id, itemId), eq(tasks.project_id, projectId)) ?? eq(tasks.item_id, itemId),
+    projectId,
+  }
 }
 
 /**
@@ -44,7 +48,11 @@ export function tasksOf(itemId: number, projectId: number): List {
  */
 export async function placeIn(db: Database, list: List, place: Place, movingId = 0): Promise<string> {
   const { table } = list
-  await db.select({ id: projects.id }).from(projects).where(eq(projects.id, list.projectId)).for('no key update')
+  await db
+    .select({ id: projects.id })
+    .from(projects)
+    .where(eq(projects.id, list.projectId))
+    .for('no key update')
   const others = and(list.rows, ne(table.id, movingId))
   const next = async (condition: SQL, count: number): Promise<string[]> => {
     const rows = await db
@@ -76,6 +84,7 @@ export async function placeIn(db: Database, list: List, place: Place, movingId =
 }
 
 function fits(rank: string): string {
-  if (rank.length > rankLengthMax) throw new LockstepError('bad_value', 'position: there is no room left here')
+  if (rank.length > rankLengthMax)
+    throw new LockstepError('bad_value', 'position: there is no room left here')
   return rank
 }

@@ -8,7 +8,8 @@ export interface SeededItem {
 
 export const bananaScrum: readonly SeededItem[] = [
   {
-    userStory: 'As a product owner I can drag an item to a new place, so that the order says what comes first',
+    userStory:
+      'As a product owner I can drag an item to a new place, so that the order says what comes first',
     description: `The backlog is **one list**. Its order is the only priority there is.
 
 - Dragging shows where the item will land
@@ -33,7 +34,12 @@ export const bananaScrum: readonly SeededItem[] = [
 | My train enters a tunnel | a note that I am offline |
 | It comes out again | everything I missed, at once |`,
     estimate: 8,
-    tasks: ['[x] Light up rows that changed', '[x] Name who changed it', 'Show the state of the connection', 'Try it in a tunnel'],
+    tasks: [
+      '[x] Light up rows that changed',
+      '[x] Name who changed it',
+      'Show the state of the connection',
+      'Try it in a tunnel',
+    ],
   },
   {
     userStory: 'As a developer I can split an item into tasks',
@@ -59,7 +65,11 @@ export const bananaScrum: readonly SeededItem[] = [
   {
     userStory: 'As a scrum master I plan a sprint by dragging items from the backlog',
     estimate: 13,
-    tasks: ['Backlog and sprint side by side', 'Sums of estimates on both sides', 'Warn when it is more than last time'],
+    tasks: [
+      'Backlog and sprint side by side',
+      'Sums of estimates on both sides',
+      'Warn when it is more than last time',
+    ],
   },
   {
     userStory: 'As a team member I see who is looking at the same page',

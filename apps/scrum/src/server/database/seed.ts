@@ -33,7 +33,9 @@ export async function seed(sql: Sql): Promise<void> {
       if (project === undefined) throw new Error('the project was not made')
       await db
         .insert(memberships)
-        .values(team.map((user) => ({ project_id: project.id, user_id: user.id, name: user.name, hue: user.hue })))
+        .values(
+          team.map((user) => ({ project_id: project.id, user_id: user.id, name: user.name, hue: user.hue })),
+        )
       const ranks = firstRanks(rows.length)
       for (const [i, row] of rows.entries()) {
         const [item] = await db

@@ -8,7 +8,10 @@ const bodyBytesMax = 128 * 1024
  * The JSON body of a request that changes something, checked.
  * @throws LockstepError `unsupported_media`, `too_large`, `bad_request`, or `bad_value` naming the field
  */
-export async function readBody<S extends v.GenericSchema>(request: Request, schema: S): Promise<v.InferOutput<S>> {
+export async function readBody<S extends v.GenericSchema>(
+  request: Request,
+  schema: S,
+): Promise<v.InferOutput<S>> {
   if (!/^application\/json\b/i.test(request.headers.get('content-type') ?? '')) {
     throw new LockstepError('unsupported_media')
   }

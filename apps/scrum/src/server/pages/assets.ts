@@ -40,17 +40,19 @@ export async function loadAssets(): Promise<Assets> {
   return {
     script: `/${entry.file}`,
     styles: (entry.css ?? []).map((file) => `/${file}`),
-    fonts: (entry.assets ?? []).filter((file) => /latin-wght-normal.*\.woff2$/.test(file) && !/-ext-/.test(file)).map((file) => `/${file}`),
+    fonts: (entry.assets ?? [])
+      .filter((file) => /latin-wght-normal.*\.woff2$/.test(file) && !/-ext-/.test(file))
+      .map((file) => `/${file}`),
     render,
   }
 }
 
-/** Hashed files never change under their name. */
-export function serveAssets(): MiddlewareHandler {
+/** Serves built files; hashed ones never change under their name and may be kept for ever. */
+export function serveAssets(cacheControl: string): MiddlewareHandler {
   return serveStatic({
     root: new URL('client', built).pathname,
     onFound: (_path, c) => {
-      c.header('Cache-Control', 'public, max-age=31536000, immutable')
+      c.header('Cache-Control', cacheControl)
     },
   })
 }

@@ -16,7 +16,7 @@ export function documentOf(assets: Assets, page: Page): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${escapeHtml(titleOf(page))}</title>
-<link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
+<link rel="icon" href="/icon.svg" type="image/svg+xml">
 ${fonts}${styles}
 <script type="module" src="${assets.script}"></script>
 </head>

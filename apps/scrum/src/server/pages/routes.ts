@@ -51,7 +51,12 @@ export function syncUser(viewer: Viewer): { readonly id: number } {
   return { id: viewer.id }
 }
 
-export function showPage(c: Context, assets: Assets, page: Page, status: 200 | 400 | 401 | 404 | 429 | 500 = 200): Response {
+export function showPage(
+  c: Context,
+  assets: Assets,
+  page: Page,
+  status: 200 | 400 | 401 | 404 | 429 | 500 = 200,
+): Response {
   // A page carries a session's token: it is for one reader, once.
   c.header('Cache-Control', 'no-store')
   return c.html(documentOf(assets, page), status)
@@ -59,7 +64,12 @@ export function showPage(c: Context, assets: Assets, page: Page, status: 200 | 4
 
 export function showNothing(c: Context, assets: Assets): Response {
   const text = 'It may have been moved or deleted, or it belongs to a team that you are not in.'
-  return showPage(c, assets, { kind: 'problem', theme: themeOf(c), title: 'There is nothing here', text }, 404)
+  return showPage(
+    c,
+    assets,
+    { kind: 'problem', theme: themeOf(c), title: 'There is nothing here', text },
+    404,
+  )
 }
 
 export function themeOf(c: Context): Theme {

@@ -30,6 +30,7 @@ const quoteLengthMax = 60
 /** A row's text as a notice names it. */
 export function quote(text: string): string {
   const characters = [...text]
-  const shown = characters.length > quoteLengthMax ? `${characters.slice(0, quoteLengthMax - 1).join('')}…` : text
+  const shown =
+    characters.length > quoteLengthMax ? `${characters.slice(0, quoteLengthMax - 1).join('')}…` : text
   return `“${shown}”`
 }

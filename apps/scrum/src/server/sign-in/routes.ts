@@ -7,7 +7,14 @@ import type { Board } from '../environment.ts'
 import type { Assets } from '../pages/assets.ts'
 import { showPage, themeOf } from '../pages/routes.ts'
 import { Attempts } from './attempts.ts'
-import { closeSession, cookieLifetimeSeconds, cookieName, openSession, readToken, viewerOf } from './cookie-session.ts'
+import {
+  closeSession,
+  cookieLifetimeSeconds,
+  cookieName,
+  openSession,
+  readToken,
+  viewerOf,
+} from './cookie-session.ts'
 import { verifyNobody, verifyPassword } from './password.ts'
 
 const windowMs = 5 * 60_000
@@ -41,13 +48,18 @@ export function signInRoutes({ db }: Board, assets: Assets): Hono {
     if (waitMs > 0) {
       c.header('Retry-After', String(Math.ceil(waitMs / 1000)))
       const minutes = Math.ceil(waitMs / 60_000)
-      return again(429, `Too many attempts. Try again in ${minutes === 1 ? 'a minute' : `${minutes} minutes`}.`)
+      return again(
+        429,
+        `Too many attempts. Try again in ${minutes === 1 ? 'a minute' : `${minutes} minutes`}.`,
+      )
     }
     const [user] = await db
       .select({ id: users.id, passwordHash: users.passwordHash })
       .from(users)
       .where(sql`lower(${users.email}) = ${email}`)
-    const right = await (user === undefined ? verifyNobody(password) : verifyPassword(password, user.passwordHash))
+    const right = await (user === undefined
+      ? verifyNobody(password)
+      : verifyPassword(password, user.passwordHash))
     if (user === undefined || !right) {
       byAccount.fail(email)
       byAddress.fail(address)

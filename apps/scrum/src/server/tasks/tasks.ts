@@ -51,7 +51,12 @@ export async function changeTask(writing: Writing, id: number, change: TaskChang
     await tell(writing, 'tasks/task_done', { id, item_id, done }, notice)
   }
   if (task.position !== old.position) {
-    await tell(writing, 'tasks/sort', { id, item_id, position: task.position }, `moved the task ${quote(summary)}`)
+    await tell(
+      writing,
+      'tasks/sort',
+      { id, item_id, position: task.position },
+      `moved the task ${quote(summary)}`,
+    )
   }
   return task
 }

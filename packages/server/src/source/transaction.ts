@@ -32,7 +32,6 @@ async function runGuarded(
       const returned = run(guarded)
       result = await (Array.isArray(returned) ? Promise.all(returned) : returned)
     } catch (error) {
-      state.note(error)
       if (state.isOver) return never // else the client would send a ROLLBACK
       throw error
     }
@@ -158,7 +157,6 @@ function guardBody(body: unknown, client: Sql, state: TransactionState): unknown
     try {
       result = await body(guard(inner, client, state))
     } catch (error) {
-      state.note(error)
       if (!state.isOver) throw error
     }
     return state.isOver ? never : result

@@ -38,7 +38,9 @@ function faultIn(fields: ReadonlyMap<string, unknown>): DatabaseFault | undefine
     code !== undefined && /^[0-9A-Z]{5}$/.test(code) && (fields.has('severity') || fields.has('routine'))
   // A value that the client's own serializer refused, such as a date that is none, has no code.
   const isRefused = code === undefined && fields.has('parameters') && fields.has('query')
-  if (!isState && !isRefused && !(code !== undefined && brokenConnection.has(code))) return undefined
+  const isBroken =
+    code !== undefined && (brokenClient.has(code) || (brokenSocket.has(code) && fields.has('query')))
+  if (!isState && !isRefused && !isBroken) return undefined
   return {
     code: code ?? '22000',
     message: text('message') ?? '',
@@ -50,11 +52,16 @@ function faultIn(fields: ReadonlyMap<string, unknown>): DatabaseFault | undefine
   }
 }
 
-const brokenConnection = new Set([
+/** Codes that the client `postgres` has for connections. */
+const brokenClient: ReadonlySet<string> = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_DESTROYED',
   'CONNECTION_ENDED',
   'CONNECT_TIMEOUT',
+])
+
+/** Codes of any socket: the database's only where the error comes from a database client. */
+const brokenSocket: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
   'EHOSTUNREACH',
@@ -72,22 +79,30 @@ export function isConflictOfOrder(error: unknown): boolean {
   return code === '40001' || code === '40P01'
 }
 
-/** Whether the connection is gone, so that what was last asked of it may have been done or not. */
-export function isConnectionLost(error: unknown): boolean {
+/**
+ * Whether the connection is gone, so that what was last asked of it may have been done or not.
+ * @param isOurs whether a statement of ours failed: what the application throws may be of another connection
+ */
+export function isConnectionLost(error: unknown, isOurs = false): boolean {
   const code = databaseFault(error)?.code
-  return code !== undefined && (brokenConnection.has(code) || /^(?:08|57P)/.test(code))
+  if (code !== undefined) return brokenClient.has(code) || brokenSocket.has(code) || /^(?:08|57P)/.test(code)
+  return isOurs && error instanceof Error && 'code' in error && brokenSocket.has(String(error.code))
 }
 
 /**
  * The error that leaves a write: a database error becomes one of ours, with names of columns and
  * constraints and never a value; anything else stays what it is.
  */
-export function outwardError(error: unknown): unknown {
-  const fault = databaseFault(error)
-  if (fault === undefined || error instanceof LockstepError) return error
-  const { code } = fault
+export function outwardError(error: unknown, isOurs = false): unknown {
+  if (error instanceof LockstepError) return error
   const options = { cause: error }
-  if (isConnectionLost(error)) return new LockstepError('unavailable', undefined, options)
+  if (isConnectionLost(error, isOurs)) return new LockstepError('unavailable', undefined, options)
+  const fault = databaseFault(error)
+  return fault === undefined ? error : (faultError(fault, options) ?? error)
+}
+
+function faultError(fault: DatabaseFault, options: { cause: unknown }): LockstepError | undefined {
+  const { code } = fault
   // Retries are used up; too many connections, full disk; cancelled by a time limit; failed over to a standby.
   if (code === '40001' || code === '40P01') {
     return new LockstepError('unavailable', 'Other writes were in the way; try again.', options)
@@ -128,7 +143,7 @@ export function outwardError(error: unknown): unknown {
     return new LockstepError('conflict', `The values break the rule ${named(fault)}.`, options)
   if (code.startsWith('54'))
     return new LockstepError('too_large', 'A value is larger than the database holds.', options)
-  return error
+  return undefined
 }
 
 function named(fault: DatabaseFault): string {

@@ -151,15 +151,15 @@ class DatabaseWriter<Tx> implements Writer<Tx> {
   ): Promise<Done> {
     const { limits, runtime } = this.#parts
     for (let attempt = 1; ; attempt++) {
-      let asked = false
+      const progress: Progress = { stage: 'begin' }
       try {
-        return await this.#once(head, key, run, options, () => {
-          asked = true
-        })
+        return await this.#once(head, key, run, options, progress)
       } catch (error) {
-        if (asked && isConnectionLost(error))
+        const isOurs = progress.stage !== 'run'
+        if (progress.stage === 'commit' && isConnectionLost(error, isOurs)) {
           throw new LockstepError('unavailable', unknownOutcome, { cause: error })
-        if (!isConflictOfOrder(error) || attempt >= limits.attemptsMax) throw outwardError(error)
+        }
+        if (!isConflictOfOrder(error) || attempt >= limits.attemptsMax) throw outwardError(error, isOurs)
       }
       const [jitter = 0] = Buffer.from(runtime.randomText(1), 'base64url')
       const waitMs = (jitter / 256) * 5 * 2 ** attempt
@@ -172,7 +172,7 @@ class DatabaseWriter<Tx> implements Writer<Tx> {
     key: MutationKey | undefined,
     run: WriteFunction<Tx, T>,
     options: WriteOptions,
-    beforeCommit: () => void,
+    progress: Progress,
   ): Promise<Done> {
     const { limits, rows } = this.#parts
     let done: Done | undefined
@@ -187,6 +187,7 @@ class DatabaseWriter<Tx> implements Writer<Tx> {
         return
       }
       const operations = new Operations(limits)
+      progress.stage = 'run'
       const value = await this.#inTime(() =>
         run({
           sql: tx,
@@ -200,13 +201,14 @@ class DatabaseWriter<Tx> implements Writer<Tx> {
       )
       const response = recordedText(value, limits.responseBytesMax)
       const { session, mutation } = head
+      progress.stage = 'record'
       await Promise.all([
         rows.assert(execute, rowsBefore),
         key === undefined || response === null ? undefined : record(execute, key, response),
         announce(execute, { session, mutation, operations: operations.list }),
       ])
       done = { response, replayed: false }
-      beforeCommit()
+      progress.stage = 'commit'
     }, options.isolation)
     if (done === undefined) throw new Error('the transaction ended without having run')
     return done
@@ -243,6 +245,11 @@ class DatabaseWriter<Tx> implements Writer<Tx> {
 
 const unknownOutcome =
   'The connection to the database was lost during the commit; the same request with the same key finds out whether it was done.'
+
+/** How far a transaction has come: what an error means depends on it. */
+interface Progress {
+  stage: 'begin' | 'run' | 'record' | 'commit'
+}
 
 interface Done {
   /** JSON text; null for nothing. */

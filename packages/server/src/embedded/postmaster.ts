@@ -28,6 +28,7 @@ export class Postmaster {
   readonly #options: PostmasterOptions
   #child: ChildProcess | undefined
   #watcher: ChildProcess | undefined
+  #deleted = false
 
   constructor(options: PostmasterOptions) {
     this.#options = options
@@ -60,6 +61,8 @@ export class Postmaster {
   /** @throws SetupError `port_in_use` or `postgres_failed`. */
   async start(): Promise<void> {
     if (this.#child !== undefined) return
+    if (this.#deleted)
+      throw new Error('The data went with stop(); start another one, or keep them: persistent: true.')
     await this.takeOver()
     const { binaries, account, dataDir, port, settings } = this.#options
     const args = ['-D', dataDir, '-p', String(port)]
@@ -166,7 +169,9 @@ export class Postmaster {
     if (pid !== undefined) await end(pid)
     this.#dismissWatcher()
     this.#child = undefined
-    if (this.#options.deleteAtEnd) await rm(this.#options.dataDir, { recursive: true, force: true })
+    if (!this.#options.deleteAtEnd) return
+    this.#deleted = true
+    await rm(this.#options.dataDir, { recursive: true, force: true })
   }
 
   async kill(): Promise<void> {

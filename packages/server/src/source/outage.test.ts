@@ -1,18 +1,25 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { CutProxy, eventually, startPostgres, type TestPostgres } from '@lockstep/testing'
+import { cutProxy, eventually } from '@lockstep/testing'
 import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../embedded/index.ts'
 import { postgresSource } from './postgres.ts'
 import { RecordingSink, tableCollection } from './recording-sink.ts'
 
 const tasks = tableCollection('tasks', ['id', 'note'])
 
-let cluster: TestPostgres
+let cluster: EmbeddedPostgres
+let folder: string
 let sql: Sql
 
 beforeAll(async () => {
-  // What was committed must outlive a kill.
-  cluster = await startPostgres({ fsync: 'on', full_page_writes: 'on' })
+  // Its data outlive a stop and a kill.
+  folder = await mkdtemp(join(tmpdir(), 'lockstep-outage-'))
+  await chmod(folder, 0o755)
+  cluster = await startEmbeddedPostgres({ dataDir: join(folder, 'data') })
   sql = postgres(cluster.url, { max: 4, onnotice: () => {} })
   await sql.unsafe(
     'CREATE TABLE tasks (id int PRIMARY KEY, note text); ALTER TABLE tasks REPLICA IDENTITY FULL',
@@ -22,6 +29,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await sql.end({ timeout: 1 })
   await cluster.stop()
+  await rm(folder, { recursive: true, force: true })
 })
 
 /** Writes until told to stop; a write whose reply was lost is looked up, so that the answer is what committed. */
@@ -78,9 +86,11 @@ describe('an outage of Postgres', () => {
   })
 
   it('in mid-transaction gives the transaction anew, whole, once', async () => {
-    const proxy = await CutProxy.start(cluster.url)
+    const target = new URL(cluster.url)
+    const proxy = await cutProxy({ targetPort: Number(target.port) })
+    target.port = String(proxy.port)
     const source = postgresSource({
-      url: proxy.url,
+      url: target.href,
       collections: [tasks],
       fingerprint: 'x',
       slot: 'outage_cut',
@@ -117,6 +127,7 @@ describe('an outage of Postgres', () => {
     expect(performance.now() - before).toBeLessThan(5_000)
     await cluster.start()
     await eventually(() => source.status().connected)
+    await eventually(() => sql`SELECT 1`)
     await source.close()
   })
 })

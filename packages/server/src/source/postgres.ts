@@ -47,6 +47,8 @@ export function postgresSource(options: PostgresSourceOptions): Source {
 
 const backoffFirstMs = 50
 const backoffMaxMs = 5_000
+/** A stream that held this long was a good one: the next failure is a new one. */
+const steadyMs = 1_000
 
 /** Reads the slot: connects, reconnects, acknowledges, and watches over slot and publication. */
 class PostgresSource implements Source {
@@ -224,7 +226,7 @@ class PostgresSource implements Source {
         this.#logger.warn(
           `The replication stream ended: ${error === undefined ? 'the database shuts down' : describe(error)}. Reconnecting.`,
         )
-        if (this.#runtime.now() - openedAt > backoffMaxMs) backoffMs = backoffFirstMs
+        if (this.#runtime.now() - openedAt > steadyMs) backoffMs = backoffFirstMs
       }
       await this.#sleep(backoffMs)
       backoffMs = Math.min(backoffMs * 2, backoffMaxMs)

@@ -1,35 +1,11 @@
 import { expect, test } from 'vitest'
-import { ScriptedServer } from '../test/scripted-server.ts'
-import { settle, VirtualRuntime } from '../test/virtual-runtime.ts'
-import { type Changes, type ClientOptions, createClient, WriteError } from './index.ts'
-
-interface Item {
-  readonly id: number
-  readonly title: string
-}
-interface Sync {
-  readonly $rows?: { readonly items: Item; readonly tasks: { readonly id: number; readonly hours: number } }
-}
-
-function start(options: ClientOptions = {}) {
-  const server = new ScriptedServer()
-  const runtime = new VirtualRuntime()
-  runtime.respond = server.respond
-  server.commit({ a: { items: { create: { 1: { id: 1, title: 'one' }, 2: { id: 2, title: 'two' } } } } })
-  const errors: unknown[] = []
-  const make = (page: boolean) =>
-    createClient<Sync>(
-      page
-        ? { page: server.page(['a']) }
-        : { url: 'http://server/lockstep', session: { id: 's0', token: 't0' } },
-      { runtime, transport: server.transport, onError: (error) => errors.push(error), ...options },
-    )
-  return { server, runtime, make, errors }
-}
+import { stage } from '../test/stage.ts'
+import { settle } from '../test/virtual-runtime.ts'
+import { type Changes, WriteError } from './index.ts'
 
 test('subscribes, gets the rows, and follows changes', async () => {
-  const { server, make, errors } = start()
-  const client = make(false)
+  const { server, client: make, errors } = stage()
+  const client = make('session')
   const a = client.channel('a')
   expect(client.status.state).toBe('connecting')
   server.connection.open()
@@ -55,8 +31,8 @@ test('subscribes, gets the rows, and follows changes', async () => {
 })
 
 test('shows the page rows at once and goes on from their position', () => {
-  const { server, make } = start()
-  const client = make(true)
+  const { server, client: make } = stage()
+  const client = make('page')
   const a = client.channel('a')
   expect(a.items.size).toBe(2)
   server.commit({ a: { items: { destroy: ['1'] } } })
@@ -69,8 +45,8 @@ test('shows the page rows at once and goes on from their position', () => {
 })
 
 test('resumes after a cut without a reset, and diffs a reset', async () => {
-  const { server, runtime, make } = start()
-  const client = make(true)
+  const { server, runtime, client: make } = stage()
+  const client = make('page')
   const a = client.channel('a')
   server.connection.open()
   server.connection.arrive()
@@ -98,8 +74,8 @@ test('resumes after a cut without a reset, and diffs a reset', async () => {
 })
 
 test('shows a write at once and resolves when its effect has passed (G6)', async () => {
-  const { server, make } = start()
-  const client = make(true)
+  const { server, client: make } = stage()
+  const client = make('page')
   const a = client.channel('a')
   server.connection.open()
   server.connection.arrive()
@@ -146,8 +122,8 @@ test('shows a write at once and resolves when its effect has passed (G6)', async
 })
 
 test('takes a refused write back, with the server’s reason', async () => {
-  const { server, make } = start()
-  const a = make(true).channel('a')
+  const { server, client: make } = stage()
+  const a = make('page').channel('a')
   server.connection.open()
   server.connection.arrive()
   server.writeRule = () => ({

@@ -20,6 +20,9 @@ export interface RowWriter {
   uniqueId(): string
 }
 
+/** Most temporary keys that are remembered after their rows got real ones. */
+const realKeysMax = 1_000
+
 const nothing: readonly Row[] = []
 
 /** Confirmed rows, and over them what the pending writes make of some. */
@@ -153,6 +156,8 @@ export class Store implements Collection<Row>, Changeable {
   learnKey(temporary: string, from: Row | string): void {
     const key = typeof from === 'string' ? from : keyOfRow(from, this.#keyColumns)
     if (key !== undefined) this.#realKeys.set(temporary, key)
+    const [oldest] = this.#realKeys.keys()
+    if (this.#realKeys.size > realKeysMax && oldest !== undefined) this.#realKeys.delete(oldest)
   }
 
   addEffect(effect: Effect): void {

@@ -76,6 +76,12 @@ export class Session {
   // ---- asking ---------------------------------------------------------------------------------------
 
   use(session: PageSession): void {
+    // Another session may have other rights: what the last one could not see is asked for again.
+    if (session.id !== this.id) {
+      for (const { subscription } of this.channels.values()) {
+        if (subscription.phase === 'revoked' || subscription.phase === 'refused') subscription.phase = 'idle'
+      }
+    }
     this.id = session.id
     this.#token = session.token
     this.ids.add(session.id)

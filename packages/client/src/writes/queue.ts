@@ -36,6 +36,7 @@ export class WriteQueue implements Confirmations {
   readonly #mutations = new Map<string, Mutation>()
   readonly #listeners = new Listeners<[number]>()
   readonly #wakers = new Set<() => void>()
+  readonly #timers = new Set<() => void>()
   #generation = 0
   #closed = false
   readonly #runtime: Runtime
@@ -176,7 +177,7 @@ export class WriteQueue implements Confirmations {
     request: Parameters<Runtime['fetch']>[1],
   ): Promise<WriteError | { readonly body: Json | undefined }> {
     const gate = new Gate()
-    const cancel = this.#runtime.timer(replyMs, gate.open)
+    const cancel = this.#timer(replyMs, gate.open)
     const late = gate.passed.then(() => new WriteError('offline', 'The server did not answer.', 0, true))
     const reply = this.#runtime
       .fetch(url, request)
@@ -197,6 +198,20 @@ export class WriteQueue implements Confirmations {
     return result
   }
 
+  /** A timer that ends with the client. */
+  #timer(ms: number, run: () => void): () => void {
+    const stop = this.#runtime.timer(ms, () => {
+      this.#timers.delete(cancel)
+      run()
+    })
+    const cancel = (): void => {
+      this.#timers.delete(cancel)
+      stop()
+    }
+    this.#timers.add(cancel)
+    return cancel
+  }
+
   #sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {
@@ -204,7 +219,7 @@ export class WriteQueue implements Confirmations {
         this.#wakers.delete(wake)
         resolve()
       }
-      const cancel = this.#runtime.timer(ms, wake)
+      const cancel = this.#timer(ms, wake)
       this.#wakers.add(wake)
     })
   }
@@ -226,7 +241,7 @@ export class WriteQueue implements Confirmations {
     if (this.stream?.ended !== false) mutation.resolve(body)
     if (mutation.confirmed) this.#finish(mutation)
     else if (mutation.generation !== this.#generation) this.#askBarrier()
-    else this.#runtime.timer(confirmMs, () => this.#askBarrier())
+    else this.#timer(confirmMs, () => this.#askBarrier())
   }
 
   #fail(mutation: Mutation, error: WriteError): void {
@@ -333,7 +348,7 @@ export class WriteQueue implements Confirmations {
     this.#closed = true
     for (const mutation of [...this.#mutations.values()])
       this.#fail(mutation, new WriteError('closed', 'The client was closed.'))
-    for (const wake of [...this.#wakers]) wake()
+    for (const end of [...this.#wakers, ...this.#timers]) end()
   }
 }
 

@@ -97,6 +97,13 @@ export class Actions {
     if (place >= 0) this.moveItem(item, side === 'before' ? place : place + 1)
   }
 
+  /** The item that takes another's place when that goes. */
+  neighbourOf(item: Item): Item | undefined {
+    const items = this.#backlog()
+    const index = items.findIndex(({ id }) => id === item.id)
+    return items[index + 1] ?? items[index - 1]
+  }
+
   destroyItem(item: Item): void {
     const tasks = byItem(this.#project.tasks.all()).of(item.id)
     const write = this.#project.items.destroy(item.id)

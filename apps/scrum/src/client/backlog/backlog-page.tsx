@@ -25,11 +25,11 @@ interface BacklogProps {
 
 export function BacklogPage(props: BacklogProps): ReactElement {
   return (
-    <ToastProvider>
-      <Announcer>
+    <Announcer>
+      <ToastProvider>
         <Backlog {...props} />
-      </Announcer>
-    </ToastProvider>
+      </ToastProvider>
+    </Announcer>
   )
 }
 

@@ -51,14 +51,14 @@ function DescriptionEditor({
   }, [preview])
   return (
     <div className="description-editor">
-      <div className="segments" role="group" aria-label="How to show the description">
+      <fieldset className="segments" aria-label="How to show the description">
         <button type="button" aria-pressed={!preview} onClick={() => setPreview(false)}>
           Write
         </button>
         <button type="button" aria-pressed={preview} onClick={() => setPreview(true)}>
           Preview
         </button>
-      </div>
+      </fieldset>
       {preview ? (
         <div className="description-preview">
           {text.trim() === '' ? <p className="hint">Nothing to show yet.</p> : <Markdown text={text} />}

@@ -11,18 +11,18 @@ export function useFloating(
     const outside = (event: Event): void => {
       if (event.target instanceof Node && !around.current?.contains(event.target)) close(false)
     }
-    const escape = (event: KeyboardEvent): void => {
+    const onKey = (event: KeyboardEvent): void => {
       if (event.key !== 'Escape') return
       event.stopPropagation()
       close(true)
     }
     document.addEventListener('pointerdown', outside)
     document.addEventListener('focusin', outside)
-    document.addEventListener('keydown', escape)
+    document.addEventListener('keydown', onKey)
     return () => {
       document.removeEventListener('pointerdown', outside)
       document.removeEventListener('focusin', outside)
-      document.removeEventListener('keydown', escape)
+      document.removeEventListener('keydown', onKey)
     }
   }, [open, around, close])
 }
@@ -45,7 +45,8 @@ export function moveFocus(
   // Only the keys of `steps` come here.
   const step = steps[event.key as keyof typeof steps]
   const buttons = [...container.querySelectorAll<HTMLButtonElement>('button:not(:disabled)')]
-  const now = buttons.findIndex((button) => button === document.activeElement)
+  // Any element may be asked for; what is no button of the menu is at -1.
+  const now = buttons.indexOf(document.activeElement as HTMLButtonElement)
   const next =
     Math.abs(step) === 1 ? (now + step + buttons.length) % buttons.length : step < 0 ? 0 : buttons.length - 1
   buttons[next]?.focus()

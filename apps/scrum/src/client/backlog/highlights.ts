@@ -50,3 +50,9 @@ export const itemKey = (id: number | string): string => `items/${id}`
 export const taskKey = (id: number | string): string => `tasks/${id}`
 /** The figure that tells how many of an item's tasks are done. */
 export const progressKey = (itemId: number | string): string => `progress/${itemId}`
+
+/** Two names for one animation, so that a second change starts it anew. */
+export function litClass(lit: number | undefined): string {
+  if (lit === undefined) return ''
+  return lit % 2 === 0 ? ' lit lit-even' : ' lit lit-odd'
+}

@@ -3,11 +3,12 @@ import { type Item, type Task, userStoryLengthMax } from '../../model/board.ts'
 import { ChevronIcon, TrashIcon } from '../shell/icons.tsx'
 import { itemDraft } from './actions.ts'
 import { useBoard } from './board-context.tsx'
+import { useDestroying } from './destroying.ts'
 import { useEditing } from './drafts.ts'
 import { useItemDragging } from './dragging.ts'
 import { EditableLine } from './editable-line.tsx'
 import { EstimatePicker } from './estimate-picker.tsx'
-import { itemKey, progressKey } from './highlights.ts'
+import { itemKey, litClass, progressKey } from './highlights.ts'
 import { ItemDetails } from './item-details.tsx'
 import { ItemMenu } from './item-menu.tsx'
 import { useKeyed } from './keyed.ts'
@@ -22,7 +23,7 @@ interface ItemCardProps {
 
 /** One line of the backlog, and what opens below it. */
 export const ItemCard = memo(function ItemCard({ item, tasks, index, count }: ItemCardProps): ReactElement {
-  const { actions, highlights, open, pending } = useBoard()
+  const { actions, focus, highlights, open, pending } = useBoard()
   const card = useRef<HTMLElement>(null)
   const handle = useRef<HTMLButtonElement>(null)
   const key = String(item.id)
@@ -30,6 +31,7 @@ export const ItemCard = memo(function ItemCard({ item, tasks, index, count }: It
   const opened = useKeyed(open, key) === true
   const lit = useKeyed(highlights, itemKey(item.id))
   const waiting = useKeyed(pending, itemKey(item.id)) !== undefined || unnamed
+  const destroy = useDestroying(item)
   const { dragged, edge } = useItemDragging(card, handle, item)
   const rename = useCallback((text: string) => actions.renameItem(item, text.trim()), [actions, item])
   const editing = useEditing(itemDraft(item, 'user_story'), item.user_story, rename)
@@ -41,6 +43,7 @@ export const ItemCard = memo(function ItemCard({ item, tasks, index, count }: It
     const target = { ArrowUp: index - 1, ArrowDown: index + 1, Home: 0, End: count - 1 }[event.key]
     if (target === undefined) return
     event.preventDefault()
+    focus.key = key
     actions.moveItem(item, target)
   }
 
@@ -50,12 +53,9 @@ export const ItemCard = memo(function ItemCard({ item, tasks, index, count }: It
     dragged && 'item-dragged',
     waiting && 'item-waiting',
     edge !== undefined && `drop-${edge}`,
-    // Two names for one animation, so that a second change starts it anew.
-    lit !== undefined && (lit % 2 === 0 ? 'lit-even' : 'lit-odd'),
   ]
   return (
     // The keys work wherever in the item the focus is; the handle's menu offers the same.
-    // biome-ignore lint/a11y/noNoninteractiveElementInteractions: see above
     <article
       ref={card}
       className={classes.filter(Boolean).join(' ')}
@@ -63,7 +63,7 @@ export const ItemCard = memo(function ItemCard({ item, tasks, index, count }: It
       data-item={key}
       onKeyDown={onKeyDown}
     >
-      <div className="item-line">
+      <div className={`item-line${litClass(lit)}`}>
         <ItemMenu item={item} index={index} count={count} handle={handle} disabled={unnamed} />
         <EditableLine
           value={item.user_story}
@@ -80,7 +80,7 @@ export const ItemCard = memo(function ItemCard({ item, tasks, index, count }: It
             aria-label={`Delete ${item.user_story}`}
             title="Delete"
             disabled={unnamed}
-            onClick={() => actions.destroyItem(item)}
+            onClick={destroy}
           >
             <TrashIcon />
           </button>
@@ -111,9 +111,8 @@ function Progress({ item, tasks }: { item: Item; tasks: readonly Task[] }): Reac
   if (tasks.length === 0) return null
   const done = tasks.filter((task) => task.done).length
   const words = `${done} of ${tasks.length} ${tasks.length === 1 ? 'task' : 'tasks'} done`
-  const litClass = lit === undefined ? '' : lit % 2 === 0 ? ' lit-even' : ' lit-odd'
   return (
-    <p className={`progress${done === tasks.length ? ' progress-full' : ''}${litClass}`} title={words}>
+    <p className={`progress${done === tasks.length ? ' progress-full' : ''}${litClass(lit)}`} title={words}>
       <progress value={done} max={tasks.length} aria-label={words} />
       <span aria-hidden="true">
         {done}/{tasks.length}

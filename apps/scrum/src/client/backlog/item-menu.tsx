@@ -12,6 +12,7 @@ import {
 import type { Item } from '../../model/board.ts'
 import { DownIcon, GripIcon, HashIcon, ToBottomIcon, ToTopIcon, TrashIcon, UpIcon } from '../shell/icons.tsx'
 import { useBoard } from './board-context.tsx'
+import { useDestroying } from './destroying.ts'
 import { moveFocus, useFloating } from './floating.ts'
 
 /** The handle: to drag by, and a menu that does by keyboard and touch what dragging does. */
@@ -29,6 +30,7 @@ export function ItemMenu({
   disabled: boolean
 }): ReactElement {
   const { actions, focus } = useBoard()
+  const destroy = useDestroying(item)
   const [shown, setShown] = useState<'none' | 'menu' | 'position'>('none')
   const around = useRef<HTMLDivElement>(null)
   const menu = useRef<HTMLDivElement>(null)
@@ -60,7 +62,7 @@ export function ItemMenu({
     <button type="button" role="menuitem" className="menu-entry" disabled={!enabled} onClick={run}>
       {icon}
       <span>{label}</span>
-      {keys !== '' && <kbd aria-hidden="true">{keys}</kbd>}
+      {keys !== '' && <span className="menu-keys">{keys}</span>}
     </button>
   )
   return (
@@ -73,6 +75,7 @@ export function ItemMenu({
         aria-haspopup="menu"
         aria-expanded={shown !== 'none'}
         aria-controls={shown === 'none' ? undefined : menuId}
+        aria-keyshortcuts="Alt+ArrowUp Alt+ArrowDown Alt+Home Alt+End"
         title="Drag to move, or click for more"
         disabled={disabled}
         onClick={() => setShown(shown === 'none' ? 'menu' : 'none')}
@@ -95,10 +98,7 @@ export function ItemMenu({
           {entry('Move to the bottom', <ToBottomIcon />, 'Alt End', index < count - 1, () => move(count - 1))}
           {entry('Move to position …', <HashIcon />, '', count > 1, () => setShown('position'))}
           <hr />
-          {entry('Delete', <TrashIcon />, '', true, () => {
-            close(true)
-            actions.destroyItem(item)
-          })}
+          {entry('Delete', <TrashIcon />, '', true, destroy)}
         </div>
       )}
       {shown === 'position' && (

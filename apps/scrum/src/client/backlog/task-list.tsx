@@ -5,7 +5,7 @@ import { taskDraft } from './actions.ts'
 import { useBoard } from './board-context.tsx'
 import { useEditing } from './drafts.ts'
 import { EditableLine } from './editable-line.tsx'
-import { taskKey } from './highlights.ts'
+import { litClass, taskKey } from './highlights.ts'
 import { useKeyed } from './keyed.ts'
 import { isUnnamed } from './pending.ts'
 
@@ -40,14 +40,9 @@ function TaskLine({ task }: { task: Task }): ReactElement {
   const waiting = useKeyed(pending, taskKey(task.id)) !== undefined || unnamed
   const rename = useCallback((text: string) => actions.renameTask(task, text.trim()), [actions, task])
   const editing = useEditing(taskDraft(task), task.summary, rename)
-  const classes = [
-    'task',
-    task.done && 'task-done',
-    waiting && 'task-waiting',
-    lit !== undefined && (lit % 2 === 0 ? 'lit-even' : 'lit-odd'),
-  ]
+  const classes = ['task', task.done && 'task-done', waiting && 'task-waiting']
   return (
-    <li className={classes.filter(Boolean).join(' ')}>
+    <li className={classes.filter(Boolean).join(' ') + litClass(lit)}>
       <label className="tick">
         <input
           type="checkbox"

@@ -3,6 +3,7 @@ import { type FormEvent, type ReactElement, useId, useState } from 'react'
 import { type Member, projectNameLengthMax } from '../../model/board.ts'
 import type { Page } from '../../model/page.ts'
 import { useBoardChannel } from '../lockstep.ts'
+import { Announcer } from '../shell/announcer.tsx'
 import { ConnectionBanner, ConnectionPill } from '../shell/connection.tsx'
 import { PlusIcon } from '../shell/icons.tsx'
 import { ToastProvider, useToasts } from '../shell/toasts.tsx'
@@ -21,41 +22,43 @@ export function ProjectsPage({ page }: { page: Extract<Page, { kind: 'projects' 
   const channel = `user/${viewer.id}`
   const projectIds = useCollection(useBoardChannel(channel).members, projectsOf)
   return (
-    <ToastProvider>
-      <TopBar theme={theme} viewer={viewer}>
-        <ConnectionPill />
-      </TopBar>
-      <ConnectionBanner />
-      <main id="main" className="page projects" tabIndex={-1}>
-        <header className="page-head">
-          <div>
-            <h1>Projects</h1>
-            <p>
-              {projectIds.length === 0
-                ? 'You are in no project yet.'
-                : `You work on ${projectIds.length === 1 ? 'one project' : `${projectIds.length} projects`}.`}
-            </p>
-          </div>
-          <NewProject channel={channel} />
-        </header>
-        {projectIds.length === 0 ? (
-          <div className="empty">
-            <h2>Nothing to work on yet</h2>
-            <p>
-              Make a project above, or ask a colleague to let you into theirs: it will show up here at once.
-            </p>
-          </div>
-        ) : (
-          <ul className="project-list">
-            {projectIds.map((projectId) => (
-              <li key={projectId}>
-                <ProjectCard projectId={projectId} />
-              </li>
-            ))}
-          </ul>
-        )}
-      </main>
-    </ToastProvider>
+    <Announcer>
+      <ToastProvider>
+        <TopBar theme={theme} viewer={viewer}>
+          <ConnectionPill />
+        </TopBar>
+        <ConnectionBanner />
+        <main id="main" className="page projects" tabIndex={-1}>
+          <header className="page-head">
+            <div>
+              <h1>Projects</h1>
+              <p>
+                {projectIds.length === 0
+                  ? 'You are in no project yet.'
+                  : `You work on ${projectIds.length === 1 ? 'one project' : `${projectIds.length} projects`}.`}
+              </p>
+            </div>
+            <NewProject channel={channel} />
+          </header>
+          {projectIds.length === 0 ? (
+            <div className="empty">
+              <h2>Nothing to work on yet</h2>
+              <p>
+                Make a project above, or ask a colleague to let you into theirs: it will show up here at once.
+              </p>
+            </div>
+          ) : (
+            <ul className="project-list">
+              {projectIds.map((projectId) => (
+                <li key={projectId}>
+                  <ProjectCard projectId={projectId} />
+                </li>
+              ))}
+            </ul>
+          )}
+        </main>
+      </ToastProvider>
+    </Announcer>
   )
 }
 

@@ -11,14 +11,12 @@ export function ThemeToggle({ theme: first }: { theme: Theme }): ReactElement {
   const [theme, setTheme] = useState(first)
   const choose = (chosen: Theme): void => {
     setTheme(chosen)
-    const root = document.documentElement
-    if (chosen === 'system') {
-      delete root.dataset.theme
-      document.cookie = `${themeCookie}=; path=/; max-age=0; samesite=lax`
-    } else {
-      root.dataset.theme = chosen
-      document.cookie = `${themeCookie}=${chosen}; path=/; max-age=${aYearSeconds}; samesite=lax`
-    }
+    const { dataset } = document.documentElement
+    if (chosen === 'system') delete dataset.theme
+    else dataset.theme = chosen
+    const maxAge = chosen === 'system' ? 0 : aYearSeconds
+    // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is not in all browsers yet
+    document.cookie = `${themeCookie}=${chosen}; path=/; max-age=${maxAge}; samesite=lax`
   }
   const label = `Theme: ${words[theme]}`
   return (

@@ -8,6 +8,7 @@ import {
   useState,
   useSyncExternalStore,
 } from 'react'
+import { useAnnounce } from './announcer.tsx'
 import { CloseIcon } from './icons.tsx'
 
 export interface Toast {
@@ -23,11 +24,16 @@ const lifeMs: Readonly<Record<Toast['kind'], number>> = { notice: 5000, done: 10
 /** Toasts on show at once; an older one makes room. */
 const shownMax = 3
 
-/** Short messages at the edge of the page. */
+/** Short messages at the edge of the page; each is also said to those who do not see it. */
 export class Toasts {
   #shown: readonly Toast[] = []
-  #listeners = new Set<() => void>()
+  readonly #listeners = new Set<() => void>()
+  readonly #announce: (text: string) => void
   #lastId = 0
+
+  constructor(announce: (text: string) => void) {
+    this.#announce = announce
+  }
 
   get shown(): readonly Toast[] {
     return this.#shown
@@ -35,13 +41,12 @@ export class Toasts {
 
   add(toast: Omit<Toast, 'id'>): void {
     const added = { ...toast, id: ++this.#lastId }
-    // What others did makes room first; what waits for an answer of one's own stays.
-    const room = [...this.#shown]
-    while (room.length >= shownMax) {
-      const oldest = room.findIndex(({ kind }) => kind === 'notice')
-      room.splice(Math.max(oldest, 0), 1)
-    }
-    this.#show([...room, added])
+    this.#announce(
+      toast.action === undefined ? toast.text : `${toast.text}. ${toast.action.label} is offered.`,
+    )
+    // Of what others do only the newest is news; what offers an answer stays as long as there is room.
+    const kept = this.#shown.filter(({ kind }) => kind !== 'notice' || toast.kind !== 'notice')
+    this.#show([...kept.slice(-(shownMax - 1)), added])
   }
 
   remove(id: number): void {
@@ -62,7 +67,8 @@ export class Toasts {
 const ToastContext = createContext<Toasts | undefined>(undefined)
 
 export function ToastProvider({ children }: { children: ReactNode }): ReactElement {
-  const [toasts] = useState(() => new Toasts())
+  const announce = useAnnounce()
+  const [toasts] = useState(() => new Toasts(announce))
   return (
     <ToastContext value={toasts}>
       {children}
@@ -84,7 +90,7 @@ function ToastList({ toasts }: { toasts: Toasts }): ReactElement {
     () => none,
   )
   return (
-    <section className="toasts" aria-label="Messages" aria-live="polite">
+    <section className="toasts" aria-label="Messages">
       {shown.map((toast) => (
         <ToastCard key={toast.id} toast={toast} end={() => toasts.remove(toast.id)} />
       ))}

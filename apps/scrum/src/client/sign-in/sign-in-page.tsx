@@ -32,6 +32,7 @@ export function SignInPage({ page }: { page: Extract<Page, { kind: 'sign-in' }> 
             defaultValue={email}
             required
             aria-describedby={problem === undefined ? undefined : 'problem'}
+            // biome-ignore lint/a11y/noAutofocus: there is nothing else to do on this page
             autoFocus={problem === undefined}
           />
           <label htmlFor="password">Password</label>
@@ -42,6 +43,7 @@ export function SignInPage({ page }: { page: Extract<Page, { kind: 'sign-in' }> 
             type="password"
             autoComplete="current-password"
             required
+            // biome-ignore lint/a11y/noAutofocus: the same
             autoFocus={problem !== undefined}
           />
           <button type="submit" className="button">

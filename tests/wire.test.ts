@@ -43,10 +43,10 @@ describe('hello', () => {
   })
 
   it.each([
-    ['P1: of another version', { type: 'hello', version: 2, token: 'x' }, 'bad_request', 4400],
-    ['S1: with a token that is not ours', { type: 'hello', version: 1, token: 'x' }, 'unauthorized', 4401],
-    ['M1: that is something else', subscribe(1, 'project/1'), 'unauthorized', 4401],
-  ])('%s is refused and ends the connection', async (_what, message, code, close) => {
+    ['of another version', { type: 'hello', version: 2, token: 'x' }, 'bad_request', 4400],
+    ['with a token that is not ours', { type: 'hello', version: 1, token: 'x' }, 'unauthorized', 4401],
+    ['that is something else', subscribe(1, 'project/1'), 'unauthorized', 4401],
+  ])('P1, M1, S1: %s is refused and ends the connection', async (_what, message, code, close) => {
     const client = board.raw()
     client.send(message)
     expect((await client.next('error')).error.code).toBe(code)
@@ -210,11 +210,11 @@ describe('going on', () => {
     expect(isAtMost(position, live.position)).toBe(true)
   })
 
-  it.each<[string, string, (position: WirePosition) => WirePosition]>([
-    ['P4', 'epoch', () => 'nosuch.1'],
-    ['P3', 'future', (position) => `${position.split('.')[0]}.1fffffffffffff`],
-    ['R2', 'trimmed', (position) => `${position.split('.')[0]}.1`],
-  ])('%s, R1, G11: from where it cannot is a reset with the reason %s', async (_rule, reason, from) => {
+  it.each<[string, (position: WirePosition) => WirePosition]>([
+    ['epoch', () => 'nosuch.1'],
+    ['future', (position) => `${position.split('.')[0]}.1fffffffffffff`],
+    ['trimmed', (position) => `${position.split('.')[0]}.1`],
+  ])('P3, P4, R1, R2, G11: from where it cannot is a reset with the reason %s', async (reason, from) => {
     const first = board.join('alice', subscribe(1, 'project/1'))
     const { position } = await first.next('live')
     const client = board.join('alice', subscribe(1, 'project/1', from(position)))
@@ -322,7 +322,7 @@ describe('HTTP', () => {
   const as = (user: string, path: string, init: RequestInit = {}) =>
     fetch(`${board.url}/lockstep${path}`, { ...init, headers: { 'x-user': user, ...init.headers } })
 
-  it('H1: without an upgrade is 426, and from another origin 403', async () => {
+  it('H1, S4: without an upgrade is 426, and from another origin 403', async () => {
     expect((await as('alice', '')).status).toBe(426)
     const client = board.raw({ origin: 'https://example.com', cookie: 'a=b' })
     await client.closed()

@@ -19,6 +19,7 @@ export const packageArrows: Readonly<Record<string, readonly string[]>> = {
     '@lockstep/client',
     '@lockstep/client/react',
     '@lockstep/server',
+    '@lockstep/server/stages',
     '@lockstep/server/embedded',
     '@lockstep/testing',
   ],
@@ -49,7 +50,7 @@ export const serverArrows: Readonly<Record<string, readonly string[]>> = {
 export const serverGround: readonly string[] = ['definition', 'runtime', 'limits.ts']
 
 /** Files of the server that know all stages: the composition and what it exports. */
-export const serverRoots: readonly string[] = ['index.ts', 'server.ts', 'engine.ts']
+export const serverRoots: readonly string[] = ['index.ts', 'stages.ts', 'server.ts', 'engine.ts']
 
 /**
  * Places outside `runtime/` that may read clocks, set timers or draw random numbers themselves, and why.

@@ -47,6 +47,14 @@ export function findChromium(): string | undefined {
   return candidates.find((path) => path !== undefined && isExecutable(path))
 }
 
+/**
+ * Whether tests that need a browser are to be skipped: there is none. In continuous integration (`CI=true`)
+ * they never are; there they fail.
+ */
+export function withoutBrowser(): boolean {
+  return process.env['CI'] !== 'true' && findChromium() === undefined
+}
+
 /** Starts a headless browser. The caller closes it. @throws Error where there is no Chromium. */
 export async function launchChromium(): Promise<Browser> {
   const executablePath = findChromium()

@@ -4,6 +4,7 @@ import { startPostgres, type TestPostgres } from './postgres.ts'
 
 /** A database of its own for one test, empty, in a cluster that other tests use too. */
 export interface TestDatabase {
+  /** Also fit for a replication slot's name; slots of all databases share one space of names. */
   readonly name: string
   readonly url: string
   /** Ends its connections, drops its replication slots and then the database. */

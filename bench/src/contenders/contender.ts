@@ -17,12 +17,12 @@ export interface Contender {
 
 export type ContenderName = 'bare' | 'bare16' | 'ws' | 'socket.io' | 'faye' | 'lockstep'
 
-export const channel = 'project/1'
+/** The row that changes has the key 17 and gets this title at the n-th change. */
+export function titleOf(n: number): string {
+  return `backlog item number ${n % 10}`
+}
 
-/**
- * The change that everyone sends: what Lockstep's message says, `{id, title}` of one row updated. The
- * peers put it into their own envelopes.
- */
+/** What everyone sends at the n-th change, each in its own envelope: the `changes` of Lockstep's message. */
 export function changeOf(n: number): object {
-  return { items: { update: { '17': { title: `backlog item number ${n % 10}` } } } }
+  return { items: { update: { '17': { title: titleOf(n) } } } }
 }

@@ -1,6 +1,7 @@
 import { startBare } from './bare.ts'
 import type { Contender, ContenderName } from './contender.ts'
 import { startFaye } from './faye.ts'
+import { startLockstep } from './lockstep.ts'
 import { startSocketIo } from './socket-io.ts'
 import { startWs } from './ws.ts'
 
@@ -17,6 +18,6 @@ export function startContender(name: ContenderName): Promise<Contender> {
     case 'faye':
       return startFaye()
     case 'lockstep':
-      throw new Error('Lockstep is not on the line yet')
+      return startLockstep()
   }
 }

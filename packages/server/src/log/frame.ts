@@ -9,10 +9,15 @@ export interface Frame {
   readonly payloadStart: number
 }
 
-export function encodeFrame(json: string): Frame {
+/**
+ * Small frames share slabs of 8 kB, which live as long as the last frame in them: right for messages, which
+ * come and go in order, and not for what is kept for long (`lasting`).
+ */
+export function encodeFrame(json: string, lasting = false): Frame {
   const length = Buffer.byteLength(json)
   const payloadStart = length < 126 ? 2 : length < 65_536 ? 4 : 10
-  const bytes = Buffer.allocUnsafeSlow(payloadStart + length)
+  const size = payloadStart + length
+  const bytes = lasting || size >= 1024 ? Buffer.allocUnsafeSlow(size) : Buffer.allocUnsafe(size)
   bytes[0] = 0x81
   if (payloadStart === 2) bytes[1] = length
   else if (payloadStart === 4) {

@@ -1,5 +1,5 @@
 import type { ResetReason } from '@lockstep/protocol'
-import { NetChanges } from './net-changes.ts'
+import { NetChanges, type Values } from './net-changes.ts'
 import type { CollectionPlan } from './plan.ts'
 import type { RoutedChannel } from './routing.ts'
 
@@ -8,7 +8,8 @@ export class ChannelChanges {
   readonly channel: string
   /** JSON text gathered, in UTF-16 units: what the bound on a transaction counts. */
   size = 0
-  readonly #collections = new Map<CollectionPlan, NetChanges>()
+  /** Per collection, one for each set of columns that views show of it. */
+  readonly #collections = new Map<CollectionPlan, readonly NetChanges[]>()
   #operations = ''
   #reset: ResetReason | undefined
 
@@ -20,13 +21,16 @@ export class ChannelChanges {
     return this.#reset !== undefined
   }
 
-  changesOf(plan: CollectionPlan): NetChanges {
-    let changes = this.#collections.get(plan)
-    if (changes === undefined) {
-      changes = new NetChanges(plan)
-      this.#collections.set(plan, changes)
-    }
-    return changes
+  create(plan: CollectionPlan, key: string, values: Values): void {
+    for (const changes of this.#changesOf(plan)) changes.create(key, values)
+  }
+
+  update(plan: CollectionPlan, key: string, values: Values): void {
+    for (const changes of this.#changesOf(plan)) changes.update(key, values)
+  }
+
+  destroy(plan: CollectionPlan, key: string): void {
+    for (const changes of this.#changesOf(plan)) changes.destroy(key)
   }
 
   /** Takes the JSON text of one operation. */
@@ -47,25 +51,34 @@ export class ChannelChanges {
   /** Undefined where nothing is to be told. */
   routed(viewCount: number): RoutedChannel | undefined {
     const { channel } = this
-    if (this.#reset !== undefined)
+    if (this.#reset !== undefined) {
       return { channel, views: new Array<undefined>(viewCount).fill(undefined), reset: this.#reset }
+    }
     const views = this.#viewTexts(viewCount)
     if (this.#operations !== '') return { channel, views, operations: `[${this.#operations}]` }
     return views.some((text) => text !== undefined) ? { channel, views } : undefined
   }
 
+  #changesOf(plan: CollectionPlan): readonly NetChanges[] {
+    let changes = this.#collections.get(plan)
+    if (changes === undefined) {
+      changes = plan.shownColumns.map((shown) => new NetChanges(shown))
+      this.#collections.set(plan, changes)
+    }
+    return changes
+  }
+
   #viewTexts(viewCount: number): (string | undefined)[] {
-    const texts = new Array<string>(viewCount).fill('')
+    const texts = new Array<string | undefined>(viewCount).fill(undefined)
     for (const [plan, changes] of this.#collections) {
-      const own: string[] = []
+      const told = changes.map((each) => each.text())
       for (let view = 0; view < viewCount; view++) {
-        const same = plan.sameAs[view] ?? view
-        const text = same < view ? (own[same] ?? '') : changes.text(view)
-        own.push(text)
-        const before = texts[view] ?? ''
-        if (text !== '') texts[view] = before === '' ? text : `${before},${text}`
+        const text = told[plan.shownOf[view] ?? -1]
+        if (text === undefined || text === '') continue
+        const collection = `${plan.opening}${text}}`
+        texts[view] = texts[view] === undefined ? `{${collection}` : `${texts[view]},${collection}`
       }
     }
-    return texts.map((text) => (text === '' ? undefined : `{${text}}`))
+    return texts.map((text) => text && `${text}}`)
   }
 }

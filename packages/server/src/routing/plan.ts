@@ -1,6 +1,7 @@
 import { channelLengthMax, encodeSegment, joinKey } from '@lockstep/protocol'
 import type { Collection, CollectionChannel, Sync } from '../definition/definition.ts'
 import type { Tuple } from '../source/source.ts'
+import type { ShownColumns } from './net-changes.ts'
 
 /** What the router works out once per collection. */
 export interface CollectionPlan {
@@ -12,30 +13,33 @@ export interface CollectionPlan {
   readonly identity: readonly number[]
   /** Columns that some view shows, rising. */
   readonly shown: readonly number[]
-  /** Per column number: `"title":`. */
-  readonly names: readonly string[]
-  readonly views: readonly (readonly number[] | undefined)[]
-  /** Per view: the first view that shows the same columns of this collection. */
-  readonly sameAs: readonly number[]
+  /** The different sets of columns that views show. */
+  readonly shownColumns: readonly ShownColumns[]
+  /** Per view: its place in `shownColumns`, or -1 where it shows nothing. */
+  readonly shownOf: readonly number[]
 }
 
 export function planOf(collection: Collection, sync: Sync): CollectionPlan {
-  const routes = collection.channels.map((channel) => new ChannelRoute(channel))
   const views = Array.from({ length: sync.viewCount }, (_, view) => collection.views[view])
-  const columnsText = views.map((columns) => JSON.stringify(columns ?? null))
-  const ascending = (a: number, b: number) => a - b
+  const sets = new Map<string, readonly number[]>()
+  for (const columns of views) if (columns !== undefined) sets.set(columns.join(), columns)
+  const places = [...sets.keys()]
   return {
     collection,
     opening: `${JSON.stringify(collection.name)}:{`,
-    routes,
-    identity: [
-      ...new Set([...collection.key, ...collection.channels.flatMap(({ columns }) => columns)]),
-    ].sort(ascending),
-    shown: [...new Set(views.flatMap((columns) => columns ?? []))].sort(ascending),
-    names: collection.columns.map((name) => `${JSON.stringify(name)}:`),
-    views,
-    sameAs: columnsText.map((text) => columnsText.indexOf(text)),
+    routes: collection.channels.map((channel) => new ChannelRoute(channel)),
+    identity: rising([...collection.key, ...collection.channels.flatMap(({ columns }) => columns)]),
+    shown: rising(views.flatMap((columns) => columns ?? [])),
+    shownColumns: [...sets.values()].map((columns) => ({
+      columns,
+      names: columns.map((column) => `${JSON.stringify(collection.columns[column])}:`),
+    })),
+    shownOf: views.map((columns) => (columns === undefined ? -1 : places.indexOf(columns.join()))),
   }
+}
+
+function rising(columns: readonly number[]): readonly number[] {
+  return [...new Set(columns)].sort((a, b) => a - b)
 }
 
 /** Gives the channel that one template makes of a row. Remembers the last one: rows come in runs. */

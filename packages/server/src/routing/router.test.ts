@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { BusEntry } from '../bus/bus.ts'
 import { EmbeddedBus } from '../bus/embedded.ts'
 import { silentLogger } from '../runtime/logger.ts'
-import { forEachElement, forEachMember } from '../snapshot/json-scan.ts'
+import { forEachElement, forEachMember } from './json-scan.ts'
 import {
   applyChanges,
   ModelDatabase,

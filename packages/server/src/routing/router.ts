@@ -165,7 +165,7 @@ export class Router implements SourceSink {
       const changes = this.#changesOf(channel)
       if (changes.isReset) continue
       // Net changes keep the values and may merge others into them: each channel needs its own.
-      changes.changesOf(plan).update(key, values)
+      changes.update(plan, key, values)
       this.#grow(changes, size)
     }
   }
@@ -204,7 +204,7 @@ export class Router implements SourceSink {
       else if (values !== undefined) {
         const changes = this.#changesOf(channel)
         if (changes.isReset) continue
-        changes.changesOf(plan).update(key, values)
+        changes.update(plan, key, values)
         this.#grow(changes, sizeOf(values))
       }
     }
@@ -226,7 +226,7 @@ export class Router implements SourceSink {
         this.#size -= changes.reset(untold)
         continue
       }
-      changes.changesOf(plan).create(key, values)
+      changes.create(plan, key, values)
       this.#grow(changes, sizeOf(values))
     }
   }
@@ -234,7 +234,7 @@ export class Router implements SourceSink {
   #destroyIn(channel: string, plan: CollectionPlan, key: string): void {
     const changes = this.#changesOf(channel)
     if (changes.isReset) return
-    changes.changesOf(plan).destroy(key)
+    changes.destroy(plan, key)
     this.#grow(changes, rowSize + key.length)
   }
 

@@ -20,6 +20,7 @@ export class CachedSnapshot {
     this.position = position
     this.frame = encodeFrame(
       `{"type":"snapshot","channel":"${channel}","position":"${encodePosition(position)}","collections":${tables.collectionsText()}}`,
+      true,
     )
     this.#parts = parts
     this.#keys = tables.keys()

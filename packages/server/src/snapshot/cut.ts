@@ -1,6 +1,6 @@
 import { payloadOf } from '../log/frame.ts'
 import type { LogEntry } from '../log/log.ts'
-import { memberOf } from './json-scan.ts'
+import { memberOf } from '../routing/json-scan.ts'
 import type { SnapshotPart, SnapshotRead, Visibility } from './snapshot.ts'
 import { SnapshotTables } from './table.ts'
 

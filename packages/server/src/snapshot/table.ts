@@ -1,4 +1,4 @@
-import { forEachElement, forEachMember, memberOf } from './json-scan.ts'
+import { forEachElement, forEachMember, memberOf } from '../routing/json-scan.ts'
 import type { SnapshotPart, SnapshotRow } from './snapshot.ts'
 
 /** The rows of one collection while changes are applied to them: key to JSON texts by the part's columns. */

@@ -11,6 +11,7 @@ import { attach } from './attach.ts'
 import { compileSync } from './definition/compile.ts'
 import type { SyncDefinition, User } from './definition/definition.ts'
 import { Engine } from './engine.ts'
+import { assertDatabaseUrl } from './fault/connection.ts'
 import { createHttp } from './http/http.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import type { LogStatus } from './log/log.ts'
@@ -111,6 +112,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
   const runtime = options.runtime ?? nodeRuntime
   const limits: Limits = { ...defaultLimits, ...options.limits }
   const sync = compileSync(options.sync)
+  assertDatabaseUrl(url)
   const slot = options.slot ?? slotNameOf(url)
   await setUp(options.setup ?? 'check', {
     url,

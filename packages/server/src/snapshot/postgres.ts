@@ -26,6 +26,8 @@ export function postgresSnapshots(options: PostgresSnapshotOptions): PostgresSna
 
 class PostgresSnapshots implements PostgresSnapshotReader {
   readonly #sql: Sql
+  /** For the catalog alone: reads that hold all other connections may be waiting for it. */
+  readonly #catalogSql: Sql
   readonly #batchRows: number
   readonly #types = new TypeCatalog()
 
@@ -34,6 +36,7 @@ class PostgresSnapshots implements PostgresSnapshotReader {
       max: options.connectionsMax ?? 4,
       applicationName: 'lockstep snapshot',
     })
+    this.#catalogSql = connect(options.url, { max: 1, applicationName: 'lockstep snapshot types' })
     this.#batchRows = options.batchRows ?? 1000
   }
 
@@ -47,7 +50,7 @@ class PostgresSnapshots implements PostgresSnapshotReader {
   }
 
   async close(): Promise<void> {
-    await this.#sql.end({ timeout: 1 })
+    await Promise.all([this.#sql.end({ timeout: 1 }), this.#catalogSql.end({ timeout: 1 })])
   }
 
   #read(parts: readonly SnapshotPart[]): Promise<SnapshotRead> {
@@ -88,7 +91,7 @@ class PostgresSnapshots implements PostgresSnapshotReader {
 
   async #encoders(oids: readonly number[]): Promise<readonly Encoder[]> {
     // Types are made at any time; the catalog is read over another connection, as this one has a cursor.
-    if (!oids.every((oid) => this.#types.knows(oid))) await this.#types.load(this.#sql)
+    if (!oids.every((oid) => this.#types.knows(oid))) await this.#types.load(this.#catalogSql)
     return oids.map((oid) => this.#types.encoder(oid))
   }
 

@@ -35,19 +35,20 @@ export const serverArrows: Readonly<Record<string, readonly string[]>> = {
   log: ['bus', 'routing'],
   bus: ['routing'],
   routing: ['source', 'bus'],
-  source: ['setup'],
+  source: [],
   write: ['setup'],
   session: ['setup'],
   lock: [],
   presence: [],
-  setup: [],
-  embedded: ['setup'],
+  setup: ['source'],
+  embedded: [],
   definition: [],
+  fault: [],
   runtime: [],
 }
 
 /** What every stage of the server may import. */
-export const serverGround: readonly string[] = ['definition', 'runtime', 'limits.ts']
+export const serverGround: readonly string[] = ['definition', 'fault', 'runtime', 'limits.ts']
 
 /** Files of the server that know all stages: the composition and what it exports. */
 export const serverRoots: readonly string[] = ['index.ts', 'stages.ts', 'server.ts', 'engine.ts']

@@ -27,7 +27,7 @@ export const packageArrows: Readonly<Record<string, readonly string[]>> = {
 
 /** Stages of the server: the way of a change is read from bottom to top. */
 export const serverArrows: Readonly<Record<string, readonly string[]>> = {
-  cli: ['setup', 'definition', 'embedded', 'source'],
+  cli: ['setup', 'definition', 'embedded', 'source', 'session', 'write'],
   http: ['hub', 'session', 'snapshot', 'write'],
   transport: ['hub', 'log', 'session'],
   hub: ['log', 'session', 'snapshot', 'lock', 'presence'],
@@ -60,7 +60,6 @@ export const impureAllowed: Readonly<Record<string, string>> = {
   'packages/client/src/runtime/': 'this is the runtime',
   'packages/server/src/runtime/': 'this is the runtime',
   'packages/server/src/embedded/': 'works with processes and files of the operating system, never simulated',
-  'packages/server/src/cli/': 'a program of its own',
   'packages/testing/src/': 'waits for real sockets, processes and browsers',
 }
 

@@ -8,6 +8,7 @@ export { silentLogger } from './runtime/logger.ts'
 export type { Runtime, Timer } from './runtime/runtime.ts'
 export { createSyncServer, type SyncServer, type SyncServerOptions, type SyncServerStatus } from './server.ts'
 export { type Fault, type FaultCode, type Note, SetupError } from './setup/setup.ts'
+export { drizzleTransactions, pgTransactions } from './write/adapters.ts'
 export { announce } from './write/announce.ts'
 export type {
   Execute,

@@ -54,7 +54,10 @@ export class ScriptedServer {
   readonly connections: ServerConnection[] = []
   readonly forbidden: Set<string> = new Set()
   readonly requests: { readonly url: string; readonly request: HttpRequest }[] = []
+  /** Tokens that have expired. */
   readonly barred: Set<string> = new Set()
+  /** Channels of which no snapshot can be had now. */
+  readonly broken: Set<string> = new Set()
   writeRule: WriteRule = () => ({ status: 200 })
   /** Weather of the next requests, one each; fine when it runs out. */
   weather: Weather[] = []
@@ -243,6 +246,11 @@ export class ServerConnection implements Link {
       })
       return
     }
+    if (server.broken.has(channel)) {
+      const error = { code: 'unavailable', message: 'Later.', retryable: true }
+      this.push({ type: 'error', id, channel, error })
+      return
+    }
     this.push({ type: 'subscribed', id, channel })
     const [epoch, hex = ''] = position?.split('.') ?? []
     const lsn = Number.parseInt(hex, 16)
@@ -337,6 +345,11 @@ export class ServerConnection implements Link {
   double(): void {
     const message = this.outbox.find(({ type }) => type === 'transaction')
     if (message !== undefined) this.outbox.push(message)
+  }
+
+  /** Something arrives that is no message. */
+  garble(): void {
+    this.events.message('{')
   }
 
   cut(code = 1006, reason = ''): void {

@@ -1,0 +1,414 @@
+import { describe, expect, test } from 'vitest'
+import { stage } from '../../test/stage.ts'
+import { settle } from '../../test/virtual-runtime.ts'
+import type { Changes, Status } from '../index.ts'
+
+const rename = (id: number, title: string) => ({ a: { items: { update: { [id]: { title } } } } })
+
+describe('listeners', () => {
+  test('one that throws is reported and stops nobody', () => {
+    const { server, live, errors } = stage()
+    const { items } = live().channel('a')
+    const heard: string[] = []
+    items.subscribeRow(1, () => {
+      throw new Error('row')
+    })
+    items.subscribe(() => {
+      throw new Error('collection')
+    })
+    items.subscribe(() => heard.push('collection'))
+    items.subscribeRow(1, () => heard.push('row'))
+    server.commit(rename(1, 'eins'))
+    server.connection.arrive()
+    expect(heard).toEqual(['row', 'collection'])
+    expect(errors.map(String)).toEqual(['Error: row', 'Error: collection'])
+  })
+
+  test('may come and go while they are told', () => {
+    const { server, live } = stage()
+    const { items } = live().channel('a')
+    const heard: string[] = []
+    items.subscribe(() => {
+      heard.push('first')
+      stop()
+      items.subscribe(() => heard.push('late'))
+    })
+    const stop = items.subscribe(() => heard.push('second'))
+    server.commit(rename(1, 'eins'))
+    server.connection.arrive()
+    expect(heard).toEqual(['first'])
+  })
+
+  test('hear of what another one changes after everyone has heard of the first change', () => {
+    const { server, runtime, live } = stage()
+    runtime.respond = () => new Promise(() => {})
+    const { items } = live().channel('a')
+    const heard: string[] = []
+    items.subscribe(({ updated, origin }) => {
+      heard.push(`first ${updated} ${origin}`)
+      if (origin === 'remote') items.update(2, { title: 'zwei' }).catch(() => {})
+    })
+    items.subscribe(({ updated, origin }) => heard.push(`second ${updated} ${origin}`))
+    server.commit(rename(1, 'eins'))
+    server.connection.arrive()
+    expect(heard).toEqual(['first 1 remote', 'second 1 remote', 'first 2 local', 'second 2 local'])
+  })
+
+  test('of a row hear of that row only', () => {
+    const { server, live } = stage()
+    const { items } = live().channel('a')
+    const heard: unknown[] = []
+    const stop = items.subscribeRow('2', (row) => heard.push(row?.title))
+    server.commit(rename(1, 'eins'))
+    server.commit(rename(2, 'zwei'))
+    server.commit({ a: { items: { destroy: ['2'] } } })
+    server.commit({ a: { items: { create: { 2: { id: 2, title: 'again' } } } } })
+    server.connection.arrive()
+    stop()
+    server.commit(rename(2, 'unheard'))
+    server.connection.arrive()
+    expect(heard).toEqual(['zwei', undefined, 'again'])
+  })
+})
+
+describe('positions', () => {
+  test('G2: a hole is mended by asking again from the position before it', () => {
+    const { server, live } = stage()
+    const { items } = live().channel('a')
+    server.connection.heartbeat()
+    server.connection.arrive()
+    const at = server.position()
+    server.commit(rename(1, 'eins'))
+    server.connection.lose()
+    server.commit(rename(2, 'zwei'))
+    const heard: Changes[] = []
+    items.subscribe((changes) => heard.push(changes))
+    server.connection.arrive()
+    expect(server.connection.received.slice(-2)).toMatchObject([
+      { type: 'unsubscribe', channel: 'a' },
+      { type: 'subscribe', channel: 'a', position: at },
+    ])
+    expect(heard).toEqual([{ created: [], updated: ['1', '2'], destroyed: [], origin: 'remote' }])
+  })
+
+  test('a heartbeat moves them, so that a resume asks for what is new only', async () => {
+    const { server, runtime, live } = stage()
+    live()
+    for (let i = 0; i < 5; i++) server.commit({ elsewhere: {} })
+    server.connection.heartbeat()
+    server.connection.arrive()
+    server.connection.cut()
+    await runtime.advance(100)
+    server.connection.open()
+    expect(server.connection.received[1]).toMatchObject({ type: 'subscribe', position: server.position() })
+  })
+
+  test('a reset takes away what the snapshot does not hold, and the status names the reason', () => {
+    const { server, live } = stage()
+    const a = live().channel('a')
+    const two = a.items.get(2)
+    server.rows('a', 'items').delete('1')
+    const heard: Changes[] = []
+    a.items.subscribe((changes) => heard.push(changes))
+    server.connection.reset('a', 'truncated')
+    server.connection.arrive()
+    expect(heard).toEqual([
+      { created: [], updated: [], destroyed: ['1'], origin: 'reset', reset: 'truncated' },
+    ])
+    expect(a.items.all()).toEqual([two])
+    expect(a.items.get(2)).toBe(two)
+    expect(a.status).toEqual({ state: 'live', reset: 'truncated' })
+  })
+
+  test('a message that is no JSON begins the connection anew', async () => {
+    const { server, runtime, live, errors } = stage()
+    const client = live()
+    // The transport's own event: the scripted server cannot say anything wrong.
+    server.connection.garble()
+    expect(client.status.state).toBe('offline')
+    expect(errors).toHaveLength(1)
+    await runtime.advance(300)
+    expect(server.connections).toHaveLength(2)
+  })
+})
+
+describe('a cut after any message', () => {
+  test('G1, G2, G3, G5: leaves whole commits only, and the rest comes after it', async () => {
+    for (let after = 0; ; after++) {
+      const { server, runtime, client: make, connect } = stage()
+      server.commit({ b: { items: { create: { 1: { id: 1, title: '0' } } } } })
+      const client = make('session')
+      const [a, b] = [client.channel('a'), client.channel('b')]
+      const halves: unknown[] = []
+      for (const { items } of [a, b]) {
+        items.subscribe(() => {
+          // The first snapshots come one by one; from then on both channels show the same commits.
+          const [left, right] = [a, b].map(({ items }) => items.get(1)?.title.replace('one', '0'))
+          if (left !== undefined && right !== undefined && left !== right) halves.push([after, left, right])
+        })
+      }
+      server.connection.open()
+      for (const title of ['x', 'y', 'z']) server.commit({ a: rename(1, title).a, b: rename(1, title).a })
+      const length = server.connection.outbox.length
+      server.connection.arrive(after)
+      server.connection.cut()
+      for (const title of ['u', 'v']) server.commit({ a: rename(1, title).a, b: rename(1, title).a })
+      await runtime.advance(100)
+      connect()
+      expect(halves).toEqual([])
+      expect([a.items.get(1)?.title, b.items.get(1)?.title]).toEqual(['v', 'v'])
+      expect(client.status.state).toBe('live')
+      client.close()
+      if (after === length) break
+    }
+  })
+})
+
+describe('one channel', () => {
+  test('that is refused has its error, and others go on', async () => {
+    const { server, live, connect } = stage()
+    server.forbidden.add('b')
+    const client = live()
+    const b = client.channel('b')
+    const ready = b.ready
+    connect()
+    expect(b.status).toMatchObject({ state: 'refused', error: { code: 'no_channel' } })
+    await expect(ready).rejects.toThrow('refused')
+    expect(client.channel('a').status.state).toBe('live')
+    expect(client.status.state).toBe('live')
+  })
+
+  test('G9: that is revoked loses its rows at once, and those of pending writes', () => {
+    const { server, runtime, live } = stage()
+    runtime.respond = () => new Promise(() => {})
+    const a = live().channel('a')
+    a.items.update(1, { title: 'mine' }).catch(() => {})
+    a.items.create({ title: 'new' }).catch(() => {})
+    const heard: Changes[] = []
+    a.items.subscribe((changes) => heard.push(changes))
+    server.connection.push({ type: 'revoked', channel: 'a' })
+    server.connection.arrive()
+    expect(a.items.all()).toEqual([])
+    expect(a.status.state).toBe('revoked')
+    expect(heard).toHaveLength(1)
+    expect(heard[0]?.origin).toBe('reset')
+  })
+
+  test('that the server cannot give now is asked for again later', async () => {
+    const { server, runtime, client: make, connect } = stage()
+    const client = make('session')
+    const b = client.channel('b')
+    server.broken.add('b')
+    connect()
+    expect(b.status.state).toBe('subscribing')
+    expect(client.status.state).toBe('live')
+    server.broken.clear()
+    await runtime.advance(1_000)
+    server.connection.arrive()
+    expect(b.status.state).toBe('live')
+  })
+
+  test('that nobody needs any more goes after a while, and comes back when it is needed', async () => {
+    const { server, runtime, live } = stage()
+    const client = live()
+    const a = client.channel('a')
+    a.leave()
+    await runtime.advance(4_999)
+    expect(a.items.size).toBe(2)
+    await runtime.advance(1)
+    expect(a.items.size).toBe(0)
+    expect(a.status.state).toBe('idle')
+    expect(server.connection.received.at(-1)).toMatchObject({ type: 'unsubscribe' })
+    const again = client.channel('a')
+    expect(again).toBe(a)
+    server.connection.arrive()
+    expect(a.items.size).toBe(2)
+    expect(server.connection.received.at(-1)).not.toHaveProperty('position')
+  })
+
+  test('that is new does not make the others wait', () => {
+    const { server, live } = stage()
+    const client = live()
+    server.slowFill = true
+    const b = client.channel('b')
+    server.connection.arrive()
+    server.commit(rename(1, 'eins'))
+    server.connection.arrive()
+    expect(client.channel('a').items.get(1)?.title).toBe('eins')
+    expect(client.status.state).toBe('live')
+    expect(b.status.state).toBe('subscribing')
+  })
+})
+
+describe('operations', () => {
+  const note = (envelope: string) => ({ a: [{ operation: 'note', envelope }] })
+
+  test('come after the rows of their transaction, with who and when', () => {
+    const { server, live } = stage()
+    const a = live().channel('a')
+    const heard: unknown[] = []
+    a.items.subscribe(() => heard.push('rows'))
+    a.on('note', (envelope, context) => heard.push([envelope, context, a.items.get(1)?.title]))
+    const { lsn } = server.commit(rename(1, 'eins'), { session: 'other', operations: note('x') })
+    server.connection.arrive()
+    const context = { operation: 'note', channel: 'a', session: 'other', at: lsn }
+    expect(heard).toEqual(['rows', ['x', context, 'eins']])
+  })
+
+  test('of one’s own are not heard, nor when they are repeated after a cut; those missed of others are', async () => {
+    const { server, runtime, live, connect } = stage()
+    const a = live().channel('a')
+    const heard: unknown[] = []
+    a.on('note', (envelope) => heard.push(envelope))
+    server.commit({ a: {} }, { session: 's0', operations: note('mine') })
+    server.connection.arrive()
+    server.commit({ a: {} }, { session: 's0', operations: note('mine, repeated') })
+    server.commit({ a: {} }, { session: 'other', operations: note('theirs') })
+    server.connection.cut()
+    await runtime.advance(100)
+    connect()
+    expect(heard).toEqual(['theirs'])
+  })
+
+  test('that nobody knows are reported once', () => {
+    const { server, live, errors } = stage()
+    const a = live().channel('a')
+    a.on('something', () => {})
+    for (const text of ['x', 'y']) server.commit({ a: {} }, { operations: note(text) })
+    server.connection.arrive()
+    expect(errors.map(String)).toEqual(['Error: Nobody listens for operation "note" of channel a.'])
+  })
+})
+
+describe('the connection', () => {
+  test('renews its session once where the token has expired, and goes on from its positions', async () => {
+    const { server, runtime, live, connect } = stage()
+    const client = live()
+    server.barred.add('t0')
+    const asked: unknown[] = []
+    runtime.respond = async (url, request) => {
+      asked.push([url, request.body])
+      return { status: 200, text: async () => '{"id":"s1","token":"t1"}' }
+    }
+    server.connection.cut()
+    await runtime.advance(100)
+    server.connection.open()
+    await settle()
+    expect(asked).toEqual([['http://server/lockstep/session', '{}']])
+    connect()
+    expect(client.status.state).toBe('live')
+    expect(client.sessionId).toBe('s1')
+    expect(server.connection.received[0]).toMatchObject({ token: 't1' })
+    expect(server.connection.received[1]).toHaveProperty('position')
+  })
+
+  test.each([
+    [
+      401,
+      { error: { code: 'unauthorized', message: 'Sign in first.' } },
+      { state: 'refused', reason: 'unauthorized', message: 'Sign in first.' },
+    ],
+    [200, { id: 's0', token: 't0' }, { state: 'refused', reason: 'session_expired' }],
+    [503, {}, { state: 'offline' }],
+  ])('a renewal answered with %i %j leads to %j', async (status, body, expected) => {
+    const { server, runtime, client: make } = stage()
+    server.barred.add('t0')
+    runtime.respond = async () => ({ status, text: async () => JSON.stringify(body) })
+    const client = make('session')
+    server.connection.open()
+    await settle()
+    if (status === 200) {
+      server.connection.open()
+      await settle()
+    }
+    expect(client.status).toMatchObject(expected)
+    client.close()
+    expect(runtime.timers).toBe(0)
+  })
+
+  test('uses the newest token it was given', async () => {
+    const { server, runtime, live } = stage()
+    live()
+    server.connection.push({ type: 'token', token: 't9' })
+    server.connection.arrive()
+    server.connection.cut()
+    await runtime.advance(100)
+    server.connection.open()
+    expect(server.connection.received[0]).toEqual({ type: 'hello', version: 1, token: 't9' })
+  })
+
+  test('begins anew after silence, and at once when the network is said to be back', async () => {
+    const { server, runtime, live, connect } = stage()
+    const client = live()
+    await runtime.advance(19_999)
+    expect(server.connections).toHaveLength(1)
+    await runtime.advance(1)
+    expect(server.connections).toHaveLength(2)
+    expect(client.status.state).toBe('connecting')
+    for (let i = 0; i < 4; i++) {
+      server.connection.cut()
+      await runtime.advance(i < 3 ? 3_000 : 0)
+    }
+    expect(client.status.state).toBe('offline')
+    const before = server.connections.length
+    runtime.wake()
+    expect(server.connections).toHaveLength(before + 1)
+    connect()
+    expect(client.status.state).toBe('live')
+  })
+
+  test('tells how it stands, each change once', async () => {
+    const { server, runtime, client: make, connect } = stage()
+    const client = make('page')
+    const seen: Status[] = []
+    client.onStatus((status) => seen.push(status))
+    server.slowFill = true
+    connect()
+    server.connection.finish()
+    connect()
+    server.connection.push({ type: 'goodbye', retryMs: 1_000 })
+    connect()
+    await runtime.advance(1_500)
+    client.close()
+    expect(seen.map(({ state }) => state)).toEqual(['catching-up', 'live', 'offline', 'connecting', 'closed'])
+    expect(seen[2]).toHaveProperty('retryAt')
+  })
+
+  test('does not exist with connect: false, until it is asked for', () => {
+    const { server, runtime, client: make } = stage()
+    const client = make('page', { connect: false })
+    expect(client.channel('a').items.size).toBe(2)
+    expect(server.connections).toHaveLength(0)
+    expect(runtime.timers).toBe(0)
+    client.connect()
+    expect(server.connections).toHaveLength(1)
+  })
+
+  test('asks for a session first where it has none', async () => {
+    const { server, runtime } = stage()
+    runtime.respond = async () => ({ status: 200, text: async () => '{"id":"s5","token":"t5"}' })
+    const { createClient } = await import('../index.ts')
+    const client = createClient({ url: 'http://server/lockstep' }, { runtime, transport: server.transport })
+    expect(server.connections).toHaveLength(0)
+    await settle()
+    server.connection.open()
+    server.connection.arrive()
+    expect(client.status.state).toBe('live')
+    expect(client.sessionId).toBe('s5')
+  })
+
+  test('with another session asks again for what the last one could not see', async () => {
+    const { server, live, connect } = stage()
+    server.forbidden.add('b')
+    const client = live()
+    const b = client.channel('b')
+    connect()
+    expect(b.status.state).toBe('refused')
+    server.connection.cut(4409, 'replaced')
+    expect(client.status).toMatchObject({ state: 'refused', reason: 'replaced' })
+    server.forbidden.clear()
+    client.connect({ id: 's7', token: 't7' })
+    connect()
+    expect(b.status.state).toBe('live')
+  })
+})

@@ -93,3 +93,10 @@ export function readEstimate(text: string): number | null | undefined {
   const value = Number(trimmed)
   return value <= estimateMax ? value : undefined
 }
+
+const figures = new Intl.NumberFormat('en', { maximumFractionDigits: 1 })
+
+/** `26,661`: a count or a sum for people; the same on the server and in every browser. */
+export function figureText(value: number): string {
+  return figures.format(value)
+}

@@ -1,6 +1,6 @@
 import { useCollection, useRow } from '@lockstep/client/react'
 import { type ReactElement, useEffect, useState } from 'react'
-import type { Member } from '../../model/board.ts'
+import { figureText, type Member } from '../../model/board.ts'
 import type { Page } from '../../model/page.ts'
 import { type ProjectChannel, useBoardChannel } from '../lockstep.ts'
 import { byItem, inOrder } from '../rows.ts'
@@ -63,15 +63,15 @@ function Backlog({ page }: BacklogProps): ReactElement {
           <dl className="figures">
             <div>
               <dt>{figures.items === 1 ? 'Item' : 'Items'}</dt>
-              <dd>{figures.items}</dd>
+              <dd>{figureText(figures.items)}</dd>
             </div>
             <div>
               <dt>{figures.points === 1 ? 'Point' : 'Points'}</dt>
-              <dd>{figures.points}</dd>
+              <dd>{figureText(figures.points)}</dd>
             </div>
             <div>
               <dt>To estimate</dt>
-              <dd>{figures.unestimated}</dd>
+              <dd>{figureText(figures.unestimated)}</dd>
             </div>
           </dl>
         </header>

@@ -12,9 +12,9 @@ export function Description({ item }: { item: Item }): ReactElement {
   const save = useCallback((text: string) => actions.describeItem(item, text), [actions, item])
   const editing = useEditing(itemDraft(item, 'description'), item.description, save)
   return (
-    <section className="description" aria-label="Description">
+    <div className="description">
       <div className="details-head">
-        <h3>Description</h3>
+        <h2>Description</h2>
         {editing.text === undefined && item.description !== '' && (
           <button type="button" className="text-button" onClick={editing.begin}>
             <PenIcon /> Edit
@@ -30,7 +30,7 @@ export function Description({ item }: { item: Item }): ReactElement {
       ) : (
         <Markdown text={item.description} />
       )}
-    </section>
+    </div>
   )
 }
 

@@ -65,6 +65,9 @@ export function Summary({
   )
 }
 
+/** Above it the figures over the bars would run into each other. */
+const countShownMax = 99
+
 function Sizes({ figures }: { figures: Figures }): ReactElement {
   const highest = Math.max(...figures.perCard.map(({ count }) => count))
   return (
@@ -75,7 +78,7 @@ function Sizes({ figures }: { figures: Figures }): ReactElement {
             {count} {card === null ? 'not estimated' : `with ${estimateWords(card)}`}
           </span>
           <span className="size-count" aria-hidden="true">
-            {count === 0 ? '' : count}
+            {count === 0 || highest > countShownMax ? '' : count}
           </span>
           <svg className="size-bar" viewBox="0 0 10 64" preserveAspectRatio="none" aria-hidden="true">
             <rect x="0" y={64 - Math.max(barHeight(count, highest), 2)} width="10" height="64" />

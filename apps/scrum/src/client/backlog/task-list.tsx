@@ -12,9 +12,9 @@ import { isUnnamed } from './pending.ts'
 export function TaskList({ item, tasks }: { item: Item; tasks: readonly Task[] }): ReactElement {
   const done = tasks.filter((task) => task.done).length
   return (
-    <section className="tasks" aria-label="Tasks">
+    <div className="tasks">
       <div className="details-head">
-        <h3>Tasks</h3>
+        <h2>Tasks</h2>
         {tasks.length > 0 && (
           <p className="hint">
             {done} of {tasks.length} done
@@ -29,7 +29,7 @@ export function TaskList({ item, tasks }: { item: Item; tasks: readonly Task[] }
         </ul>
       )}
       <NewTask item={item} />
-    </section>
+    </div>
   )
 }
 

@@ -1,5 +1,6 @@
 import { useCollection, useRow } from '@lockstep/client/react'
 import type { ReactElement } from 'react'
+import { figureText } from '../../model/board.ts'
 import { useBoardChannel } from '../lockstep.ts'
 import { Avatar } from '../shell/avatar.tsx'
 import { ArrowIcon } from '../shell/icons.tsx'
@@ -26,15 +27,15 @@ export function ProjectCard({ projectId }: { projectId: number }): ReactElement 
         <dl className="figures">
           <div>
             <dt>{counts.items === 1 ? 'Item' : 'Items'}</dt>
-            <dd>{counts.items}</dd>
+            <dd>{figureText(counts.items)}</dd>
           </div>
           <div>
             <dt>{counts.points === 1 ? 'Point' : 'Points'}</dt>
-            <dd>{counts.points}</dd>
+            <dd>{figureText(counts.points)}</dd>
           </div>
           <div>
             <dt>To estimate</dt>
-            <dd>{counts.unestimated}</dd>
+            <dd>{figureText(counts.unestimated)}</dd>
           </div>
         </dl>
       )}

@@ -45,8 +45,9 @@ export function TopBar({
 function Account({ viewer }: { viewer: Viewer }): ReactElement {
   return (
     <details className="account">
-      <summary aria-label={`Signed in as ${viewer.name}`}>
+      <summary>
         <Avatar name={viewer.name} hue={viewer.hue} />
+        <span className="unseen">Signed in as </span>
         <span className="account-name">{viewer.name}</span>
       </summary>
       <div className="account-panel">

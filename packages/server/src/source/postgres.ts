@@ -47,8 +47,6 @@ export function postgresSource(options: PostgresSourceOptions): Source {
 
 const backoffFirstMs = 50
 const backoffMaxMs = 5_000
-/** A stream that held this long was a good one: the next failure is a new one. */
-const steadyMs = 1_000
 
 /** Reads the slot: connects, reconnects, acknowledges, and watches over slot and publication. */
 class PostgresSource implements Source {
@@ -218,7 +216,7 @@ class PostgresSource implements Source {
     while (!this.#closed) {
       const stream = this.#stream
       if (stream !== undefined) {
-        const openedAt = this.#runtime.now()
+        const before = this.#intake?.given ?? 0
         const error = await stream.ended
         this.#stream = undefined
         await stream.close()
@@ -226,7 +224,8 @@ class PostgresSource implements Source {
         this.#logger.warn(
           `The replication stream ended: ${error === undefined ? 'the database shuts down' : describe(error)}. Reconnecting.`,
         )
-        if (this.#runtime.now() - openedAt > steadyMs) backoffMs = backoffFirstMs
+        // A stream that moved on was a good one. One that breaks at the same commit again is not.
+        if ((this.#intake?.given ?? 0) > before) backoffMs = backoffFirstMs
       }
       await this.#sleep(backoffMs)
       backoffMs = Math.min(backoffMs * 2, backoffMaxMs)

@@ -74,7 +74,7 @@ describe('addresses', () => {
     }
   })
 
-  it('asks for a WebSocket at its path, and refuses other methods', async () => {
+  it('H1: asks for a WebSocket at its path, and refuses other methods', async () => {
     const plain = await ask('/lockstep')
     expect(plain.headers.get('upgrade')).toBe('websocket')
     expect(await codeOf(plain)).toBe('426 upgrade_required')
@@ -94,7 +94,7 @@ describe('addresses', () => {
     expect(await codeOf(response)).toBe('405 method_not_allowed')
   })
 
-  it('tells its health', async () => {
+  it('H4: tells its health', async () => {
     expect(await (await ask('/lockstep/health')).json()).toEqual({ status: 'ok', connected: true })
     const starting = createHttp({ ...parts, health: () => ({ status: 'starting', connected: false }) })
     const response = await starting.handle(new Request('http://localhost/lockstep/health'))
@@ -106,7 +106,7 @@ describe('addresses', () => {
 })
 
 describe('a snapshot', () => {
-  it('comes with an ETag and is kept by nobody but its reader', async () => {
+  it('H2: comes with an ETag and is kept by nobody but its reader', async () => {
     const response = await ask('/lockstep/snapshot/project/1')
     expect(response.status).toBe(200)
     expect(await response.text()).toBe('{"type":"snapshot"}')
@@ -120,7 +120,7 @@ describe('a snapshot', () => {
     })
   })
 
-  it('is not sent again when it has not changed', async () => {
+  it('H2: is not sent again when it has not changed', async () => {
     etag = 'v2'
     const status = async (header: string) =>
       (await ask('/lockstep/snapshot/project/1', { headers: { ...alice, 'if-none-match': header } })).status
@@ -149,7 +149,7 @@ describe('a snapshot', () => {
     expect(await codeOf(await ask('/lockstep/snapshot/__proto__', { headers: {} }))).toBe('401 unauthorized')
   })
 
-  it('G9: of a forbidden channel answers to the letter as one of a channel that does not exist', async () => {
+  it('G9, H2: of a forbidden channel answers to the letter as one of a channel that does not exist', async () => {
     const answers = await Promise.all(
       ['project/2', 'secret/1', 'nothing', '__proto__', '..%2f', 'a%zz', '%00', 'x'.repeat(1_000), ''].map(
         async (channel) => {
@@ -185,7 +185,7 @@ describe('a session', () => {
   const post = (headers: Record<string, string>, body: BodyInit | null = '{}') =>
     ask('/lockstep/session', { method: 'POST', headers, body })
 
-  it('is issued to a user who asks with JSON', async () => {
+  it('H3: is issued to a user who asks with JSON', async () => {
     const response = await post(json, '{"channels":["project/1"]}')
     expect(response.headers.get('cache-control')).toBe('no-store')
     expect(await response.json()).toEqual({ id: 'alice-1', token: '["project/1"]' })
@@ -197,7 +197,7 @@ describe('a session', () => {
     })
   })
 
-  it('G9: is refused to foreign pages', async () => {
+  it('G9, S4: is refused to foreign pages', async () => {
     for (const origin of ['https://evil.com', 'http://localhost.evil.com', 'http://localhost:81', 'null']) {
       expect(await codeOf(await post({ ...json, origin }))).toBe('403 bad_origin')
     }

@@ -8,7 +8,7 @@ function judge(origin: string | undefined, host = 'good.com', hasCookie = true, 
 }
 
 describe('the Origin rule', () => {
-  it('G9: lets our own host and listed origins in', () => {
+  it('G9, S4: lets our own host and listed origins in', () => {
     expect(judge('https://good.com')).toBe(true)
     expect(judge('http://good.com')).toBe(true)
     expect(judge('https://good.com', 'GOOD.com')).toBe(true)

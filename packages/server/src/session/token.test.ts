@@ -24,7 +24,7 @@ function codeOf(run: () => unknown): string {
 }
 
 describe('a session token', () => {
-  it('gives back the claims it was made of', () => {
+  it('S1: gives back the claims it was made of', () => {
     fc.assert(
       fc.property(
         fc.string({ maxLength: 64 }),
@@ -43,7 +43,7 @@ describe('a session token', () => {
     )
   })
 
-  it('G9: is refused with any bit of it changed', () => {
+  it('G9, S1: is refused with any bit of it changed', () => {
     const token = signToken(secret, claims)
     const bytes = Buffer.from(token, 'base64url')
     for (let bit = 0; bit < bytes.length * 8; bit++) {

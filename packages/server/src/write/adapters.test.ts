@@ -99,7 +99,7 @@ describe.each<[string, () => Transactions<unknown>, (tx: never, title: string) =
       (await tx.insert(items).values({ title }).returning({ title: items.title }))[0],
   ],
 ])('a write in a transaction of %s', (_, transactions, insertBy) => {
-  it('G3: commits once, announced, with its response recorded', async () => {
+  it('G3, W6: commits once, announced, with its response recorded', async () => {
     const own = writer.via(transactions())
     const run = (tx: WriteTransaction<unknown>) => insertBy(tx.sql as never, 'One')
     const values = await Promise.all(Array.from({ length: 5 }, () => own.write(post('k1'), run)))
@@ -137,7 +137,7 @@ describe('Drizzle on the transaction of a write', () => {
 })
 
 describe('announce', () => {
-  it('tells the stream about a transaction that knows nothing of Lockstep', async () => {
+  it('W3: tells the stream about a transaction that knows nothing of Lockstep', async () => {
     const client = await pool.connect()
     try {
       await client.query('BEGIN')
@@ -160,7 +160,7 @@ describe('announce', () => {
 })
 
 describe('respond', () => {
-  it('gives the value with its position, and says when it is a recorded one', async () => {
+  it('W4: gives the value with its position, and says when it is a recorded one', async () => {
     const first = await writer.respond(post('r1'), (tx) => insert(tx), { status: 201 })
     const second = await writer.respond(post('r1'), (tx) => insert(tx), { status: 201 })
     expect([first.status, second.status]).toEqual([201, 201])
@@ -173,7 +173,7 @@ describe('respond', () => {
     expect((await writer.respond(post('r2'), async () => {})).status).toBe(204)
   })
 
-  it('gives our errors with their status, and anything else as internal, logged without its message', async () => {
+  it('W5, E1: gives our errors with their status, and anything else as internal, logged without its message', async () => {
     const refused = await writer.respond(post('r3'), () => {
       throw new LockstepError('forbidden', 'Only owners may.')
     })

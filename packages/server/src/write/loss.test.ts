@@ -128,7 +128,7 @@ describe('a connection that is lost', () => {
 })
 
 describe('a database that goes down', () => {
-  it('G3: in the middle of many writes: 503 while it is away, and each write done once after its retries', async () => {
+  it('G3, W5: in the middle of many writes: 503 while it is away, and each write done once after its retries', async () => {
     const cluster = await startPostgres()
     const sql = pool(cluster.url, 10)
     try {

@@ -92,7 +92,7 @@ function codeOf(promise: Promise<unknown>): Promise<unknown> {
 }
 
 describe('a write', () => {
-  it('commits the change and tells the stream session, mutation and operations with it', async () => {
+  it('W1, W3: commits the change and tells the stream session, mutation and operations with it', async () => {
     const writer = writerOf()
     const item = await writer.write(post('k1', {}, { 'lockstep-session': 's1' }), async (tx) => {
       const made = await insertItem(tx)
@@ -124,7 +124,7 @@ describe('a write', () => {
     expect(await sql`SELECT * FROM lockstep.mutations`).toHaveLength(0)
   })
 
-  it('leaves nothing behind when the function throws: no row, no key, no message', async () => {
+  it('W1: leaves nothing behind when the function throws: no row, no key, no message', async () => {
     const refused = writerOf().write(post('k3', {}, { 'lockstep-session': 's1' }), async (tx) => {
       await insertItem(tx)
       await tx.operation('project/1', 'items/create', {})
@@ -136,7 +136,7 @@ describe('a write', () => {
     expect(await sql`SELECT * FROM lockstep.mutations`).toHaveLength(0)
   })
 
-  it('gives a position at or after its commit', async () => {
+  it('W4: gives a position at or after its commit', async () => {
     const { position } = await writerOf().writeWithPosition(post('k4'), insertItem)
     const [row] = await sql<{ lsn: string }[]>`
       SELECT (max(lsn) - '0/0'::pg_lsn)::text AS lsn FROM pg_logical_slot_peek_binary_changes('looking', null, null,
@@ -163,7 +163,7 @@ describe('a write', () => {
     expect(await titles()).toEqual([])
   })
 
-  it('runs anew after a serialization failure', async () => {
+  it('W1: runs anew after a serialization failure', async () => {
     await sql`INSERT INTO items (title, estimate) VALUES ('sum', 0)`
     const writer = writerOf()
     let runs = 0
@@ -194,7 +194,7 @@ describe('a write', () => {
 })
 
 describe('a retry', () => {
-  it('G3: gets the recorded response and changes nothing', async () => {
+  it('G3, W2: gets the recorded response and changes nothing', async () => {
     const writer = writerOf()
     const first = await writer.writeWithPosition(post('r1'), insertItem)
     const second = await writer.writeWithPosition(post('r1'), insertItem)
@@ -223,7 +223,7 @@ describe('a retry', () => {
     expect(await titles()).toEqual(['One'])
   })
 
-  it('with another body, path or method is refused', async () => {
+  it('W2: with another body, path or method is refused', async () => {
     const writer = writerOf()
     await writer.write(post('r4'), insertItem)
     expect(await codeOf(writer.write(post('r4', { title: 'Two' }), (tx) => insertItem(tx, 'Two')))).toBe(
@@ -244,7 +244,7 @@ describe('a retry', () => {
     expect(await titles()).toEqual(['One'])
   })
 
-  it('of a refused write runs anew, also with another body', async () => {
+  it('W2: of a refused write runs anew, also with another body', async () => {
     const writer = writerOf()
     const refused = writer.write(post('r5', { title: '' }), () => {
       throw new LockstepError('bad_value', 'The title is empty.')
@@ -272,7 +272,7 @@ describe('a retry', () => {
     expect(await writer.write(post('r7', {}, { 'lockstep-session': 'b' }), async () => 'b')).toBe('b')
   })
 
-  it('after the keeping time is a new write, and old keys go away', async () => {
+  it('W2: after the keeping time is a new write, and old keys go away', async () => {
     const writer = writerOf({ limits: { keyMs: 1_000 } })
     await sql`
       INSERT INTO lockstep.mutations (scope, key, fingerprint, created_at)
@@ -284,7 +284,7 @@ describe('a retry', () => {
 })
 
 describe('bounds and bad values', () => {
-  it('refuses headers that are no session and no key', async () => {
+  it('W2: refuses headers that are no session and no key', async () => {
     const writer = writerOf()
     for (const headers of [
       { 'lockstep-session': 'a b' },
@@ -364,7 +364,7 @@ describe('bounds and bad values', () => {
     expect(await operation('a', 'x', undefined)).toBe('bad_request')
   })
 
-  it('says what is wrong with a value by the name of its column, never by the value', async () => {
+  it('W5: says what is wrong with a value by the name of its column, never by the value', async () => {
     const writer = writerOf()
     const attempt = async (run: (tx: WriteTransaction) => Promise<unknown>) => {
       const error: unknown = await writer.write(post(undefined), run).catch((e) => e)

@@ -1,0 +1,77 @@
+import { collection, defineSync, type SyncDefinition } from '@lockstep/server'
+import postgres from 'postgres'
+
+/** The WAL that every reader gets to read: written before anybody reads it. */
+export interface Backlog {
+  readonly url: string
+  readonly table: string
+  readonly rows: number
+  readonly transactions: number
+}
+
+export type Reader = 'raw' | 'pg-logical-replication' | 'lockstep'
+
+/** Each reader has a permanent slot of its own and never acknowledges, so that every round reads the same. */
+export function slotOf(backlog: Backlog, reader: Reader): string {
+  return `${backlog.table}_${reader.replaceAll('-', '_')}`
+}
+
+const channelCount = 1_000
+
+export function definitionOf(table: string): SyncDefinition {
+  return defineSync({
+    channels: { 'project/:projectId': { authorize: () => true } },
+    collections: {
+      items: collection({
+        table,
+        channel: 'project/:project_id',
+        columns: ['id', 'title', 'estimate', 'done', 'created_at'],
+      }),
+    },
+  })
+}
+
+export async function createTable(url: string, table: string): Promise<void> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} })
+  await sql.unsafe(`
+    CREATE TABLE ${table} (
+      id bigint PRIMARY KEY,
+      project_id integer NOT NULL,
+      title text NOT NULL,
+      estimate integer,
+      done boolean NOT NULL DEFAULT false,
+      created_at timestamptz NOT NULL DEFAULT now()
+    )`)
+  await sql.unsafe(`ALTER TABLE ${table} REPLICA IDENTITY FULL`)
+  await sql.end()
+}
+
+/** The raw reader's and the peer's slot, and the publication that they share. Lockstep makes its own. */
+export async function createSlots(backlog: Backlog): Promise<void> {
+  const sql = postgres(backlog.url, { max: 1 })
+  await sql.unsafe(`CREATE PUBLICATION ${backlog.table}_rows FOR TABLE ${backlog.table}`)
+  for (const reader of ['raw', 'pg-logical-replication'] as const) {
+    await sql`SELECT pg_create_logical_replication_slot(${slotOf(backlog, reader)}, 'pgoutput')`
+  }
+  await sql.end()
+}
+
+/** Inserts the rows, spread over a thousand channels, in commits of the same size. */
+export async function writeBacklog({ url, table, rows, transactions }: Backlog): Promise<void> {
+  const sql = postgres(url, { max: 1 })
+  const perCommit = rows / transactions
+  await sql`SET synchronous_commit = off`
+  await sql.unsafe(`
+    DO $$ BEGIN
+      FOR i IN 0..${transactions - 1} LOOP
+        INSERT INTO ${table} (id, project_id, title, estimate)
+          SELECT n, n % ${channelCount}, 'As a user I want item ' || n, n % 13
+          FROM generate_series(i * ${perCommit} + 1, (i + 1) * ${perCommit}) AS n;
+        COMMIT;
+      END LOOP;
+    END $$`)
+  // The walsender sends flushed WAL only.
+  await sql`SET synchronous_commit = on`
+  await sql`SELECT pg_logical_emit_message(true, 'bench', 'end')`
+  await sql.end()
+}

@@ -2,8 +2,8 @@ import type { ResetReason } from '@lockstep/protocol'
 import type { Frame } from './frame.ts'
 import type { LogEntry, LogRange } from './log.ts'
 
-/** What an entry costs beside its frame: object, links, Buffer header. */
-const entryBytes = 400
+/** What an entry costs beside its frame: object, links, Buffer, and its share of the window; measured. */
+const entryBytes = 600
 
 /** An entry as the log holds it: in its window, and in the list of all entries from oldest to newest. */
 export class HeldEntry implements LogEntry {

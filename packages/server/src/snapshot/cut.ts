@@ -24,7 +24,6 @@ export interface CutInput {
  * up to `lsn` that the snapshot did not see. They held the locks of their rows until they were visible,
  * so among them commit order is the order of their effects, and none of them was overtaken by one the
  * snapshot saw. `retry`: a transaction that would have to be applied cannot be told.
- * @see docs/protocol.md
  */
 export function cutSnapshot({ parts, read, entries, trimmedXids, lsn }: CutInput): SnapshotTables | 'retry' {
   if (trimmedXids.some((xid) => !isVisible(xid, read.visibility))) return 'retry'

@@ -1,8 +1,11 @@
 import { forEachElement, forEachMember, memberOf } from '../routing/json-scan.ts'
 import type { SnapshotPart, SnapshotRow } from './snapshot.ts'
 
-/** The rows of one collection while changes are applied to them: key to JSON texts by the part's columns. */
-export type SnapshotTable = Map<string, readonly string[]>
+/**
+ * The rows of one collection while changes are applied to them: key to the row's values as a JSON array,
+ * by the part's columns. Only rows that change are taken apart.
+ */
+type SnapshotTable = Map<string, string>
 
 /** The rows of a channel by collection name, to which transactions can be applied. */
 export class SnapshotTables {
@@ -17,7 +20,7 @@ export class SnapshotTables {
   static fromRows(parts: readonly SnapshotPart[], rows: readonly (readonly SnapshotRow[])[]): SnapshotTables {
     const tables = parts.map((_, i) => {
       const table: SnapshotTable = new Map()
-      for (const row of rows[i] ?? []) table.set(row.key, row.values)
+      for (const row of rows[i] ?? []) table.set(row.key, `[${row.values.join(',')}]`)
       return table
     })
     return new SnapshotTables(parts, tables)
@@ -38,9 +41,7 @@ export class SnapshotTables {
       part++
       let row = 0
       forEachElement(memberOf(collection, 'rows') ?? '[]', (values) => {
-        const texts: string[] = []
-        forEachElement(values, (value) => texts.push(value))
-        table?.set(keysOfPart?.[row++] ?? '', texts)
+        table?.set(keysOfPart?.[row++] ?? '', values)
       })
     })
     return new SnapshotTables(parts, tables)
@@ -75,12 +76,7 @@ export class SnapshotTables {
       const key = collection.key.map((column) => columns.indexOf(column))
       if (i > 0) text += ','
       text += `${JSON.stringify(collection.name)}:{"columns":${JSON.stringify(names)},"key":${JSON.stringify(key)},"rows":[`
-      let separator = ''
-      for (const values of this.#tables[i]?.values() ?? []) {
-        text += `${separator}[${values.join(',')}]`
-        separator = ','
-      }
-      text += ']}'
+      text += `${[...(this.#tables[i]?.values() ?? [])].join(',')}]}`
     })
     return `${text}}`
   }
@@ -95,7 +91,7 @@ function applyToTable(part: SnapshotPart, table: SnapshotTable, changes: string)
       return
     }
     forEachMember(rows, (key, row) => {
-      const old = event === 'create' ? part.columns.map(() => undefined) : table.get(key)
+      const old = event === 'create' ? '[]' : table.get(key)
       const values = old && mergeRow(part, old, row)
       if (values === undefined) fits = false
       else table.set(key, values)
@@ -105,16 +101,15 @@ function applyToTable(part: SnapshotPart, table: SnapshotTable, changes: string)
 }
 
 /** Undefined where a column has no value, old or new. */
-function mergeRow(
-  part: SnapshotPart,
-  old: readonly (string | undefined)[],
-  row: string,
-): readonly string[] | undefined {
-  const values = [...old]
-  forEachMember(row, (name, value) => {
-    const place = part.columns.findIndex((column) => part.collection.columns[column] === name)
-    if (place >= 0) values[place] = value
+function mergeRow(part: SnapshotPart, old: string, row: string): string | undefined {
+  const values: (string | undefined)[] = part.columns.map(() => undefined)
+  let place = 0
+  forEachElement(old, (value) => {
+    values[place++] = value
   })
-  const whole = values.filter((value) => value !== undefined)
-  return whole.length === values.length ? whole : undefined
+  forEachMember(row, (name, value) => {
+    const changed = part.columns.findIndex((column) => part.collection.columns[column] === name)
+    if (changed >= 0) values[changed] = value
+  })
+  return values.includes(undefined) ? undefined : `[${values.join(',')}]`
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isFresh, markFresh } from './stamp.mjs'
-import { captureNpm, root, StepFailed, tail } from './step.mjs'
+import { captureNpm, root, StepFailed } from './step.mjs'
 
 /** Runs `npm ci` where node_modules is missing or does not hold what package-lock.json says. */
 export async function ensureInstalled() {
@@ -17,10 +17,19 @@ export async function ensureInstalled() {
   const { code, output } = await captureNpm(['ci', '--no-audit', '--no-fund'])
   if (code !== 0) {
     throw new StepFailed(
-      `${tail(output)}\n\nInstalling failed. Check the network and the registry (npm ping), then try again.`,
+      `${reasonIn(output)}\n\nInstalling failed. Check the network and the registry (npm ping), then try again.`,
     )
   }
   await markFresh(stamp)
+}
+
+/**
+ * What npm says of why it failed: the usage that it may add is of no help.
+ * @param {string} output
+ */
+function reasonIn(output) {
+  const [reason = ''] = output.split(/\n.*Clean install a project/)
+  return reason.split('\n').slice(0, 40).join('\n').trimEnd()
 }
 
 /** Whether somebody's own `npm install` has already put every locked package there. */

@@ -113,6 +113,17 @@ describe('the tree', () => {
     expect(findCycle(sources)).toBeUndefined()
   })
 
+  it('locks the packages of every platform, not only of the one that made the lock', () => {
+    const { packages }: { packages: Record<string, { optionalDependencies?: Record<string, string> }> } =
+      JSON.parse(readText('package-lock.json'))
+    const locked = Object.keys(packages).map((path) => path.slice(path.lastIndexOf('node_modules/') + 13))
+    const missing = Object.values(packages)
+      .flatMap((entry) => Object.keys(entry.optionalDependencies ?? {}))
+      .filter((name) => !locked.includes(name))
+    expect(missing).toEqual([])
+    expect(readText('package-lock.json')).not.toMatch(/"resolved": "https?:/)
+  })
+
   it('names the concept in every file name', () => {
     expect(ours.filter((path) => path.split('/').some((part) => bannedNames.test(part)))).toEqual([])
   })

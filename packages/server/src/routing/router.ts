@@ -293,7 +293,7 @@ export class Router implements SourceSink {
   }
 
   #clear(): void {
-    this.#channels.clear()
+    if (this.#channels.size > 0) this.#channels.clear()
     this.#recent = undefined
     this.#size = 0
     this.#resetAll = undefined

@@ -25,7 +25,20 @@ export function definitionOf(table: string): SyncDefinition {
       items: collection({
         table,
         channel: 'project/:project_id',
-        columns: ['id', 'title', 'estimate', 'done', 'created_at'],
+        columns: [
+          'id',
+          'sprint_id',
+          'title',
+          'story',
+          'estimate',
+          'position',
+          'status',
+          'labels',
+          'assignee_id',
+          'done',
+          'created_at',
+          'updated_at',
+        ],
       }),
     },
   })
@@ -37,10 +50,17 @@ export async function createTable(url: string, table: string): Promise<void> {
     CREATE TABLE ${table} (
       id bigint PRIMARY KEY,
       project_id integer NOT NULL,
+      sprint_id integer,
       title text NOT NULL,
-      estimate integer,
+      story text NOT NULL,
+      estimate numeric,
+      position double precision NOT NULL,
+      status text NOT NULL,
+      labels text[] NOT NULL,
+      assignee_id integer,
       done boolean NOT NULL DEFAULT false,
-      created_at timestamptz NOT NULL DEFAULT now()
+      created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+      updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
     )`)
   await sql.unsafe(`ALTER TABLE ${table} REPLICA IDENTITY FULL`)
   await sql.end()
@@ -56,7 +76,7 @@ export async function createSlots(backlog: Backlog): Promise<void> {
   await sql.end()
 }
 
-/** Inserts the rows, spread over a thousand channels, in commits of the same size. */
+/** Inserts the rows, ten after each other into one of a thousand channels, in commits of the same size. */
 export async function writeBacklog({ url, table, rows, transactions }: Backlog): Promise<void> {
   const sql = postgres(url, { max: 1 })
   const perCommit = rows / transactions
@@ -64,8 +84,11 @@ export async function writeBacklog({ url, table, rows, transactions }: Backlog):
   await sql.unsafe(`
     DO $$ BEGIN
       FOR i IN 0..${transactions - 1} LOOP
-        INSERT INTO ${table} (id, project_id, title, estimate)
-          SELECT n, n % ${channelCount}, 'As a user I want item ' || n, n % 13
+        INSERT INTO ${table}
+            (id, project_id, sprint_id, title, story, estimate, position, status, labels, assignee_id)
+          SELECT n, n / 10 % ${channelCount}, n % 7, 'Item ' || n,
+            'As a member of the team I want item ' || n || ' to be done, so that the sprint can end',
+            n % 13 + 0.5, n / 3.0, 'planned', ARRAY['backend', 'urgent'], n % 9
           FROM generate_series(i * ${perCommit} + 1, (i + 1) * ${perCommit}) AS n;
         COMMIT;
       END LOOP;

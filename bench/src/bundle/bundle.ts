@@ -1,0 +1,76 @@
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
+import { type Bench, row } from '../bench.ts'
+
+/** An application's share of the library: it uses channels, collections and writes. */
+const core = `
+import { createClient } from '@lockstep/client'
+const client = createClient({ page: JSON.parse(document.querySelector('#state').textContent) })
+const items = client.channel('project/1').collection('items')
+items.subscribe(() => { document.title = String(items.size) })
+items.update(17, { title: 'changed' })
+`
+
+const withReact = `
+import { createClient } from '@lockstep/client'
+import * as hooks from '@lockstep/client/react'
+globalThis.app = { client: createClient({ page: JSON.parse(document.querySelector('#state').textContent) }), hooks }
+`
+
+const peers: Readonly<Record<string, string>> = {
+  faye: `import faye from 'faye/client/faye-browser.js'; globalThis.client = new faye.Client('/bayeux')`,
+  phoenix: `import { Socket } from 'phoenix'; globalThis.client = new Socket('/socket')`,
+  'socket.io-client': `import { io } from 'socket.io-client'; globalThis.client = io()`,
+}
+
+/** What the client adds to a page: minified and gzipped, React not counted. */
+export const bundle: Bench = {
+  name: 'bundle',
+  timeoutMs: 60_000,
+  async run(options) {
+    const sizes: Record<string, number> = {}
+    for (const [name, source] of Object.entries(peers)) {
+      options.log(`bundling ${name}`)
+      sizes[name] = await kilobytesOf(source)
+    }
+    options.log('bundling @lockstep/client')
+    const coreSize = await kilobytesOf(core)
+    const reactSize = await kilobytesOf(withReact)
+    const unit = 'kB, minified + gzip'
+    return [
+      row({
+        metric: 'client core with collections and writes',
+        unit,
+        lockstep: coreSize,
+        peers: sizes,
+        target: '<= 9 kB',
+        met: coreSize <= 9,
+      }),
+      row({
+        metric: 'with React hooks',
+        unit,
+        lockstep: reactSize,
+        peers: sizes,
+        target: '<= 11 kB',
+        met: reactSize <= 11,
+      }),
+    ]
+  },
+}
+
+/** In units of 1,000 bytes. */
+async function kilobytesOf(source: string): Promise<number> {
+  const { outputFiles } = await build({
+    stdin: { contents: source, resolveDir: fileURLToPath(new URL('.', import.meta.url)), loader: 'js' },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    external: ['react', 'react/jsx-runtime', 'react-dom'],
+    write: false,
+    logLevel: 'error',
+  })
+  return outputFiles.reduce((sum, { contents }) => sum + gzipSync(contents, { level: 9 }).length, 0) / 1000
+}

@@ -1,6 +1,7 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { getRequestListener } from '@hono/node-server'
+import { LockstepError } from '@lockstep/protocol'
 import type { Logger } from '@lockstep/server'
 import { startEmbeddedPostgres } from '@lockstep/server/embedded'
 import { createScrum } from './app.ts'
@@ -39,7 +40,7 @@ async function start(): Promise<void> {
   if (process.env.REDIS_URL) {
     console.log('REDIS_URL is ignored for now: this version runs on one node and needs no Redis.')
   }
-  const http = createServer()
+  const http = createServer(notYet)
   // Taken first: a port in use should not cost the start of a database.
   await listen(http, port)
   undo.push(() => new Promise((resolve) => http.close(() => resolve())))
@@ -50,12 +51,19 @@ async function start(): Promise<void> {
     await scrum.close()
     http.closeAllConnections()
   })
+  http.off('request', notYet)
   http.on(
     'request',
     getRequestListener((request, env) => scrum.fetch(request, env)),
   )
   scrum.attach(http)
   if (stopping === undefined) greet(port)
+}
+
+/** Pages of an earlier run come back while this one still starts; they try again. */
+function notYet(_request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(503, { 'Content-Type': 'application/json', 'Retry-After': '1', Connection: 'close' })
+  response.end(JSON.stringify({ error: new LockstepError('restarting') }))
 }
 
 async function startDatabase(): Promise<string> {

@@ -56,12 +56,8 @@ export function useItemDragging(
         canDrop: ({ source }) => source.data.kind === dragKind && source.element !== element,
         // The last target stays while the pointer is between two items or beside the list.
         getIsSticky: () => true,
-        onDrag: ({ location, self }) => {
-          const innermost = location.current.dropTargets[0]
-          setEdge(
-            innermost?.element === self.element ? edgeAt(element, location.current.input.clientY) : undefined,
-          )
-        },
+        onDragEnter: ({ location }) => setEdge(edgeAt(element, location.current.input.clientY)),
+        onDrag: ({ location }) => setEdge(edgeAt(element, location.current.input.clientY)),
         onDragLeave: () => setEdge(undefined),
         onDrop: ({ location, source }) => {
           setEdge(undefined)

@@ -23,7 +23,7 @@ import { assertSecrets } from './session/token.ts'
 import { setUp } from './setup/setup.ts'
 import { postgresSnapshots } from './snapshot/postgres.ts'
 import type { SnapshotStatus } from './snapshot/store.ts'
-import { connect } from './source/connect.ts'
+import { connectForApplication } from './source/connect.ts'
 import { postgresSource } from './source/postgres.ts'
 import { slotNameOf } from './source/slot.ts'
 import type { SourceStatus } from './source/source.ts'
@@ -123,7 +123,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
     logger,
   })
 
-  const sql = connect(url, { max: 10, applicationName: 'lockstep writes' })
+  const sql = connectForApplication(url, { max: 10, applicationName: 'lockstep writes' })
   const reader = postgresSnapshots({ url })
   const source = postgresSource({
     url,

@@ -1,6 +1,7 @@
 import postgres, { type Options, type PostgresType, type Sql } from 'postgres'
 import { pinnedParameters } from './parameters.ts'
 import { guardTransactions } from './transaction.ts'
+import { Wire } from './wire.ts'
 
 export interface ConnectOptions {
   readonly max: number
@@ -12,11 +13,44 @@ export function connect(url: string, { max, applicationName }: ConnectOptions): 
   return guardTransactions(postgres(url, { ...baseOptions(applicationName), max, idle_timeout: 60 }))
 }
 
-/** One connection in replication mode, which takes replication commands and plain queries. */
-export function connectReplication(url: string, applicationName: string): Sql {
-  const options = baseOptions(applicationName)
-  const connection = { ...options.connection, replication: 'database' }
-  return postgres(url, { ...options, connection, max: 1, idle_timeout: 0, max_lifetime: null })
+/**
+ * The pool that an application's own queries use too: statements are prepared, arrays go in and come out as
+ * arrays. While the database is away it is tried at least every second, not ever more rarely.
+ */
+export function connectForApplication(url: string, { max, applicationName }: ConnectOptions): Sql {
+  const own = { prepare: true, fetch_types: true, backoff: reconnectSeconds }
+  return guardTransactions(postgres(url, { ...baseOptions(applicationName), ...own, max, idle_timeout: 60 }))
+}
+
+/** How long to wait before trying again, after so many failures in a row. */
+function reconnectSeconds(failures: number): number {
+  return Math.min(0.05 * 2 ** failures, 1)
+}
+
+/**
+ * One connection in replication mode, which takes replication commands and plain queries, and the socket
+ * under it, for the stream.
+ */
+export function connectReplication(url: string, applicationName: string): { sql: Sql; wire: Wire } {
+  const base = baseOptions(applicationName)
+  // Only reads the URL and the environment; connects to nothing.
+  const { host, port, path, ssl } = postgres(url, { ...base, max: 1 }).options
+  const wire = new Wire()
+  const options = {
+    ...base,
+    connection: { ...base.connection, replication: 'database' },
+    max: 1,
+    idle_timeout: 0,
+    max_lifetime: null,
+    // The wire begins TLS itself: what it hands to `postgres` is plain.
+    ssl: false,
+    // Not in the type declarations: makes the socket. Of one connection only, as it is never reconnected.
+    socket: async (): Promise<Wire> => {
+      await wire.connect({ host, port, path: path || false, ssl })
+      return wire
+    },
+  } as const
+  return { sql: postgres(url, options), wire }
 }
 
 function baseOptions(applicationName: string | undefined): Options<Record<string, PostgresType>> & {

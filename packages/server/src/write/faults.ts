@@ -80,6 +80,14 @@ export function isConflictOfOrder(error: unknown): boolean {
 }
 
 /**
+ * Whether Postgres ended the connection itself. The client tells that, when the connection was idle, to the
+ * next query only, which was never sent: it can be tried again at once.
+ */
+export function isServerRestarted(error: unknown): boolean {
+  return /^57P0[123]$/.test(databaseFault(error)?.code ?? '')
+}
+
+/**
  * Whether the connection is gone, so that what was last asked of it may have been done or not.
  * @param isOurs whether a statement of ours failed: what the application throws may be of another connection
  */

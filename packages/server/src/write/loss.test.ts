@@ -115,6 +115,21 @@ describe('a connection that is lost', () => {
     expect(await direct`SELECT * FROM items`).toEqual([])
   })
 
+  it('while nothing was written does not fail the next writes', async () => {
+    const ended = await direct`
+      SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ${database.name} AND pid <> pg_backend_pid()`
+    expect(ended.length).toBeGreaterThan(0)
+    await eventually(async () => {
+      const [row] =
+        await direct`SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = ${database.name}`
+      return row?.n === 1
+    })
+    const ids = await Promise.all(
+      [1, 2, 3, 4].map((n) => writerOn(direct).write(post(`idle-${n}`), insert(`idle-${n}`))),
+    )
+    expect(new Set(ids).size).toBe(4)
+  })
+
   it('in a statement that the function catches is unavailable too, not a success', async () => {
     const write = writerOn(direct).write(post('caught'), async (tx) => {
       await insert('before')(tx)

@@ -4,7 +4,7 @@ import type { User } from '../definition/definition.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 import { announce, Operations } from './announce.ts'
-import { isConflictOfOrder, isConnectionLost, outwardError } from './faults.ts'
+import { isConflictOfOrder, isConnectionLost, isServerRestarted, outwardError } from './faults.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { claim, type MutationKey, Purge, record, scopeOf } from './mutations.ts'
 import { postgresTransactions } from './postgres.ts'
@@ -159,7 +159,9 @@ class DatabaseWriter<Tx> implements Writer<Tx> {
         if (progress.stage === 'commit' && isConnectionLost(error, isOurs)) {
           throw new LockstepError('unavailable', unknownOutcome, { cause: error })
         }
-        if (!isConflictOfOrder(error) || attempt >= limits.attemptsMax) throw outwardError(error, isOurs)
+        const isWorthAnother =
+          isConflictOfOrder(error) || (progress.stage === 'begin' && isServerRestarted(error))
+        if (!isWorthAnother || attempt >= limits.attemptsMax) throw outwardError(error, isOurs)
       }
       const [jitter = 0] = Buffer.from(runtime.randomText(1), 'base64url')
       const waitMs = (jitter / 256) * 5 * 2 ** attempt

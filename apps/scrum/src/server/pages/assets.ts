@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
 import { serveStatic } from '@hono/node-server/serve-static'
 import type { MiddlewareHandler } from 'hono'
 import type { Page } from '../../model/page.ts'
@@ -50,7 +51,7 @@ export async function loadAssets(): Promise<Assets> {
 /** Serves built files; hashed ones never change under their name and may be kept for ever. */
 export function serveAssets(cacheControl: string): MiddlewareHandler {
   return serveStatic({
-    root: new URL('client', built).pathname,
+    root: fileURLToPath(new URL('client', built)),
     onFound: (_path, c) => {
       c.header('Cache-Control', cacheControl)
     },

@@ -82,7 +82,6 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
   readonly report: Report
   status: Status = connectingStatus
   readonly #statusListeners = new Listeners<[Status]>()
-  readonly #handles = new Map<string, { readonly handle: ChannelHandle; readonly proxy: unknown }>()
   readonly #runtime: Runtime
   readonly #lingerMs: number
   readonly #renewal: (channels: readonly string[]) => Promise<PageSession>
@@ -121,7 +120,7 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
   #showPage({ snapshots }: PageState): void {
     this.applier.run('reset', () => {
       for (const snapshot of snapshots) {
-        const handle = this.#handleOf(snapshot.channel).handle
+        const handle = this.#handleOf(snapshot.channel)
         this.#session.applySnapshot(handle, snapshot)
         handle.subscription.position = snapshot.position
         handle.ofPage = true
@@ -130,16 +129,16 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
       }
       return undefined
     })
-    for (const { handle } of this.#handles.values())
+    for (const handle of this.#session.channels.values())
       for (const store of handle.stores.values()) store.keepInitial()
   }
 
   // ---- for applications -----------------------------------------------------------------------------
 
   channel(name: string, { subscribe = true }: { readonly subscribe?: boolean } = {}): unknown {
-    const { handle, proxy } = this.#handleOf(name)
+    const handle = this.#handleOf(name)
     if (subscribe) handle.pin()
-    return proxy
+    return handle.face
   }
 
   onStatus(listener: (status: Status) => void): () => void {
@@ -166,20 +165,16 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
   close(): void {
     this.#connection.tell({ kind: 'close' })
     this.#writes.close()
-    for (const { handle } of this.#handles.values()) handle.stop()
+    for (const handle of this.#session.channels.values()) handle.stop()
   }
 
   // ---- for channels ---------------------------------------------------------------------------------
 
-  #handleOf(name: string): { readonly handle: ChannelHandle; readonly proxy: unknown } {
-    let entry = this.#handles.get(name)
-    if (entry === undefined) {
-      const handle = new ChannelHandle(name, this)
-      entry = { handle, proxy: withCollections(handle) }
-      this.#handles.set(name, entry)
-      this.#session.channels.set(name, handle)
-    }
-    return entry
+  #handleOf(name: string): ChannelHandle {
+    const { channels } = this.#session
+    const handle = channels.get(name) ?? new ChannelHandle(name, this)
+    channels.set(name, handle)
+    return handle
   }
 
   wanted(channel: ChannelHandle, wanted: boolean): void {
@@ -230,9 +225,9 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
   }
 
   async renew(): ReturnType<ConnectionOwner['renew']> {
-    const needed = [...this.#handles.values()].filter(({ handle }) => handle.needs > 0)
+    const needed = [...this.#session.channels.values()].filter(({ needs }) => needs > 0)
     try {
-      this.#session.use(await this.#renewal(needed.map(({ handle }) => handle.name)))
+      this.#session.use(await this.#renewal(needed.map(({ name }) => name)))
       return { ok: true }
     } catch (cause) {
       const error = wireErrorOf(cause)
@@ -263,16 +258,4 @@ function wireErrorOf(cause: unknown): WireError {
     message: String(Object(cause).message ?? cause),
     retryable: !final,
   }
-}
-
-/** Collections as properties of the channel. */
-function withCollections(handle: ChannelHandle): unknown {
-  return new Proxy(handle, {
-    get(target, name) {
-      // `then` would make the channel look like a promise.
-      if (typeof name !== 'symbol' && name !== 'then' && !(name in target)) return target.collection(name)
-      const value: unknown = Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
 }

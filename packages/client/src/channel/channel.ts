@@ -9,7 +9,7 @@ export type ChannelStatus =
   /** Asked for, or being brought up to date; rows that were there stay on show. */
   | { readonly state: 'subscribing' }
   /** `reset`: why the rows were last replaced instead of continued, if ever. */
-  | { readonly state: 'live'; readonly reset?: ResetReason }
+  | { readonly state: 'live'; readonly reset?: ResetReason | undefined }
   /** The session may no longer see it. The rows are gone. */
   | { readonly state: 'revoked' }
   /** The server said no. The rows, if there were some, are gone. */

@@ -27,6 +27,11 @@ export class ChannelHandle {
   /** The page brought its rows; the first who needs it takes over from the page. */
   ofPage = false
   resetReason: ResetReason | undefined
+  /** Times in a row that the server could not give the channel, and what ends the wait for the next try. */
+  failures = 0
+  cancelRetry: (() => void) | undefined
+  /** What applications hold: this, with the collections as properties. */
+  readonly face: unknown = withCollections(this)
   #stopLinger: (() => void) | undefined
   #releasePin: (() => void) | undefined
   readonly #operations = new Map<string, Listeners<Parameters<OperationListener>>>()
@@ -129,4 +134,16 @@ export class ChannelHandle {
   stop(): void {
     this.#stopLinger?.()
   }
+}
+
+/** Collections as properties of the channel. */
+function withCollections(handle: ChannelHandle): unknown {
+  return new Proxy(handle, {
+    get(target, name) {
+      // `then` would make the channel look like a promise.
+      if (typeof name !== 'symbol' && name !== 'then' && !(name in target)) return target.collection(name)
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
 }

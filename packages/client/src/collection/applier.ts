@@ -36,8 +36,7 @@ export class Applier {
     for (const changeable of settled) {
       const changes = changeable.settle()
       if (changes === undefined) continue
-      const whole = reset === undefined ? { ...changes, origin } : { ...changes, origin, reset }
-      this.#waiting.push(() => changeable.tell(whole))
+      this.#waiting.push(() => changeable.tell({ ...changes, origin, reset }))
     }
     if (after !== undefined) this.#waiting.push(after)
     this.#tellAll()

@@ -11,6 +11,8 @@ export type Origin =
   | 'local'
   /** A snapshot replaced the rows, or the channel was left. */
   | 'reset'
+  /** The session may no longer see the channel: its rows are gone from here, not destroyed. */
+  | 'revoked'
   /** An own write was refused and is taken back. */
   | 'refused'
 
@@ -21,7 +23,7 @@ export interface Changes {
   readonly destroyed: readonly string[]
   readonly origin: Origin
   /** Why a snapshot was needed, where the server gave a reason. */
-  readonly reset?: ResetReason
+  readonly reset?: ResetReason | undefined
 }
 
 /**

@@ -125,13 +125,15 @@ export class Store implements Collection<Row>, Changeable {
   }
 
   update(key: Key, attributes: Row): Promise<Json | undefined> {
-    const effect: Effect = { store: this, key: this.realKey(key), action: 'update', attributes }
-    return this.#writer.writeRow(effect, attributes)
+    return this.#writer.writeRow(this.effect('update', key, attributes), attributes)
   }
 
   destroy(key: Key): Promise<Json | undefined> {
-    const effect: Effect = { store: this, key: this.realKey(key), action: 'destroy', attributes: {} }
-    return this.#writer.writeRow(effect, {})
+    return this.#writer.writeRow(this.effect('destroy', key, {}), {})
+  }
+
+  effect(action: 'update' | 'destroy', key: Key, attributes: Row): Effect {
+    return { store: this, key: this.realKey(key), action, attributes }
   }
 
   /** The effect of creating a row; without a whole key it gets a temporary one. */

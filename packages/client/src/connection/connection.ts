@@ -21,7 +21,7 @@ export class Connection {
   #current: ConnectionState = { kind: 'idle' }
   #link: Link | undefined
   #cancelTimer: (() => void) | undefined
-  #timerAt = Number.POSITIVE_INFINITY
+  #timerAt: number | undefined
   readonly #stopWaking: () => void
   readonly #runtime: Runtime
   readonly #transport: Transport
@@ -92,15 +92,14 @@ export class Connection {
   /** One timer, moved only when it would come too late: messages push the alarm away all the time. */
   #setTimer(): void {
     const alarmAt = 'alarmAt' in this.#current ? this.#current.alarmAt : undefined
-    if (alarmAt !== undefined && this.#timerAt <= alarmAt) return
+    if (alarmAt !== undefined && this.#timerAt !== undefined && this.#timerAt <= alarmAt) return
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
-    this.#timerAt = Number.POSITIVE_INFINITY
-    if (alarmAt === undefined) return
     this.#timerAt = alarmAt
+    if (alarmAt === undefined) return
     this.#cancelTimer = this.#runtime.timer(Math.max(0, alarmAt - this.#runtime.now()), () => {
       this.#cancelTimer = undefined
-      this.#timerAt = Number.POSITIVE_INFINITY
+      this.#timerAt = undefined
       this.tell({ kind: 'alarm' })
     })
   }

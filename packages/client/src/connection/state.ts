@@ -153,7 +153,10 @@ const wait = (failures: number, now: number, random: number): Step => [
 
 /** Failures that count when a connection ends now. */
 const failuresOf = (state: Connecting | Up<unknown>, now: number): number =>
-  'since' in state && now - state.since >= stableMs ? 0 : state.failures
+  hasHeld(state, now) ? 0 : state.failures
+
+const hasHeld = (state: Connecting | Up<unknown>, now: number): boolean =>
+  'since' in state && now - state.since >= stableMs
 
 function lost(
   state: Connecting | Up<'live'> | Up<'catching-up'>,
@@ -165,8 +168,7 @@ function lost(
   const failures = failuresOf(state, now)
   const error = state.error ?? { code: reason || `close_${code}`, message: reason, retryable: false }
   if (code === 4401) {
-    const fresh = state.renewed && !('since' in state && now - state.since >= stableMs)
-    return fresh ? refuse(error) : renew(failures, now)
+    return state.renewed && !hasHeld(state, now) ? refuse(error) : renew(failures, now)
   }
   // 4408 (a hello that came too late) and 4429 (too fast) mend themselves with time.
   if (code >= 4400 && code < 4500 && code !== 4408 && code !== 4429) return refuse(error)

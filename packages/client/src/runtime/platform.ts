@@ -13,15 +13,13 @@ export const platformRuntime: Runtime = {
     const bytes = crypto.getRandomValues(new Uint8Array(16))
     return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
   },
-  fetch: (url, request) => fetch(url, { ...request, credentials: 'same-origin' }),
+  fetch: (url, request) => fetch(url, { ...request, body: request.body ?? null, credentials: 'same-origin' }),
   onWake(listener) {
     if (typeof document === 'undefined') return () => {}
     const visible = () => document.visibilityState === 'visible' && listener()
-    addEventListener('online', listener)
-    document.addEventListener('visibilitychange', visible)
-    return () => {
-      removeEventListener('online', listener)
-      document.removeEventListener('visibilitychange', visible)
-    }
+    const listening = new AbortController()
+    addEventListener('online', listener, listening)
+    document.addEventListener('visibilitychange', visible, listening)
+    return () => listening.abort()
   },
 }

@@ -20,7 +20,7 @@ export interface Runtime {
 export interface HttpRequest {
   readonly method: string
   readonly headers: Readonly<Record<string, string>>
-  readonly body?: string
+  readonly body?: string | undefined
 }
 
 export interface HttpReply {

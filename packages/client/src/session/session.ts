@@ -7,6 +7,7 @@ import {
   type Snapshot,
   type TransactionMessage,
 } from '@lockstep/protocol'
+import type { ChannelStatus } from '../channel/channel.ts'
 import type { ChannelHandle } from '../channel/handle.ts'
 import type { Held } from '../channel/subscription.ts'
 import type { Applier } from '../collection/applier.ts'
@@ -52,7 +53,6 @@ export class Session {
   #heldChars = 0
   /** Transactions still to come of a commit that is told in several. */
   #bundled = 0
-  readonly #retries = new Map<ChannelHandle, { failures: number; cancel: () => void }>()
   readonly #runtime: Runtime
   readonly #applier: Applier
   readonly #connection: Connection
@@ -103,10 +103,9 @@ export class Session {
       channel.setStatus({ state: 'subscribing' })
       if (this.#greeted) this.#ask(channel, true)
     } else {
-      if (this.#greeted && (subscription.pending || subscription.phase === 'live')) this.#unsubscribe(channel)
-      subscription.phase = 'idle'
-      this.#removeRows(channel)
-      channel.setStatus({ state: 'idle' })
+      if (this.#greeted && (subscription.pending || subscription.phase === 'live'))
+        this.#connection.send({ type: 'unsubscribe', id: ++this.#requests, channel: channel.name })
+      this.#end(channel, { state: 'idle' })
     }
     this.#flush()
     this.#moved()
@@ -123,13 +122,9 @@ export class Session {
     const { subscription } = channel
     const id = ++this.#requests
     const position = subscription.ask(id, late && subscription.position === undefined)
-    const message = { type: 'subscribe', id, channel: channel.name }
-    this.#connection.send(position === undefined ? message : { ...message, position })
+    // Without a position the field is not sent: JSON leaves out what is undefined.
+    this.#connection.send({ type: 'subscribe', id, channel: channel.name, position })
     channel.setStatus({ state: 'subscribing' })
-  }
-
-  #unsubscribe(channel: ChannelHandle): void {
-    this.#connection.send({ type: 'unsubscribe', id: ++this.#requests, channel: channel.name })
   }
 
   // ---- hearing --------------------------------------------------------------------------------------
@@ -180,8 +175,7 @@ export class Session {
       case 'revoked': {
         const channel = this.channels.get(message.channel)
         if (channel === undefined || channel.subscription.phase === 'idle') break
-        this.#end(channel, 'revoked')
-        channel.setStatus({ state: 'revoked' })
+        this.#end(channel, { state: 'revoked' })
         break
       }
       case 'goodbye':
@@ -207,10 +201,7 @@ export class Session {
     else if (verdict === 'hole') {
       // A hole in what was asked for to mend one: more asking would not help, a new connection may.
       if (filling) this.#restart()
-      else {
-        this.#unsubscribe(channel)
-        this.#ask(channel, false)
-      }
+      else this.#ask(channel, false)
     } else if (verdict === 'apply') {
       this.#queue.push(...subscription.held, message)
       subscription.held = []
@@ -226,43 +217,36 @@ export class Session {
       const { subscription } = channel
       if (!subscription.pending || (id !== undefined && id !== subscription.request)) return
       if (error.retryable) this.#retry(channel)
-      else {
-        this.#end(channel, 'refused')
-        channel.setStatus({ state: 'refused', error })
-      }
+      else this.#end(channel, { state: 'refused', error })
     } else if (id === undefined) this.#connection.tell({ kind: 'rejected', error })
     else this.#report(Object.assign(new Error(error.message), { code: error.code }))
   }
 
   /** The server could not give the channel now: asks again later, and lets the others go on. */
   #retry(channel: ChannelHandle): void {
-    const failures = (this.#retries.get(channel)?.failures ?? 0) + 1
     channel.subscription.disconnected()
-    const cancel = this.#runtime.timer(backoffMs(failures, this.#runtime.random()), () => {
+    channel.cancelRetry = this.#runtime.timer(backoffMs(++channel.failures, this.#runtime.random()), () => {
       if (this.#greeted && channel.needs > 0 && channel.subscription.phase === 'idle')
         this.#ask(channel, false)
       this.#moved()
     })
-    this.#retries.set(channel, { failures, cancel })
   }
 
-  #end(channel: ChannelHandle, phase: 'revoked' | 'refused'): void {
-    channel.subscription.phase = phase
-    this.#removeRows(channel)
-  }
-
-  #removeRows(channel: ChannelHandle): void {
-    this.#retries.get(channel)?.cancel()
-    this.#retries.delete(channel)
+  /** The channel's rows go; what was to be applied to them is void. */
+  #end(channel: ChannelHandle, status: Exclude<ChannelStatus, { state: 'live' | 'subscribing' }>): void {
+    channel.subscription.phase = status.state
+    channel.cancelRetry?.()
+    channel.failures = 0
     const confirmations = channel.subscription.held.filter((message) => message.type === 'confirmed')
     this.#queue = this.#queue.filter((message) => !('channel' in message) || message.channel !== channel.name)
     this.#queue.push(...confirmations)
     channel.subscription.forget()
     channel.resetReason = undefined
-    this.#applier.run('reset', () => {
+    this.#applier.run(status.state === 'revoked' ? 'revoked' : 'reset', () => {
       for (const store of channel.stores.values()) store.clear()
       return undefined
     })
+    channel.setStatus(status)
   }
 
   // ---- applying -------------------------------------------------------------------------------------
@@ -323,10 +307,9 @@ export class Session {
         return
       case 'live': {
         const { resetReason: reset } = channel
-        this.#retries.delete(channel)
+        channel.failures = 0
         return () => {
-          if (channel.subscription.phase === 'live')
-            channel.setStatus(reset === undefined ? { state: 'live' } : { state: 'live', reset })
+          if (channel.subscription.phase === 'live') channel.setStatus({ state: 'live', reset })
         }
       }
       case 'transaction': {
@@ -369,10 +352,9 @@ export class Session {
     this.#greeted = this.#toldLive = false
     this.#queue = []
     this.#heldChars = this.#bundled = 0
-    for (const { cancel } of this.#retries.values()) cancel()
-    this.#retries.clear()
     for (const channel of this.channels.values()) {
       channel.subscription.disconnected()
+      channel.cancelRetry?.()
       if (channel.status.state === 'live') channel.setStatus({ state: 'subscribing' })
     }
     this.#writes.disconnected()

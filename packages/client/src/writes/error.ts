@@ -22,20 +22,13 @@ export class WriteError extends Error {
 
 /** Reads the error of a reply: `{error: {code, message}}`, or what the status says. */
 export function errorOfReply(status: number, body: Json | undefined): WriteError {
-  const error = field(body, 'error')
-  const code = field(error, 'code')
-  const message = field(error, 'message')
+  // Reads of anything that JSON can be; what is not there is undefined.
+  const { code, message, retryable }: Readonly<Record<string, unknown>> = Object(Object(body).error)
   return new WriteError(
     typeof code === 'string' ? code : `http_${status}`,
     typeof message === 'string' ? message : `The server answered with ${status}.`,
     status,
-    field(error, 'retryable') === true,
+    retryable === true,
     body,
   )
-}
-
-function field(value: Json | undefined, name: string): Json | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
-  // Not an array, so an object with names; Array.isArray does not narrow readonly arrays.
-  return (value as Readonly<Record<string, Json>>)[name]
 }

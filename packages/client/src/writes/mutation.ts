@@ -18,12 +18,12 @@ export interface Mutation {
   /** All has ended. */
   readonly finished: Gate
   /** When the server said yes. */
-  answeredAt: number | undefined
-  reply: Json | undefined
+  answeredAt?: number
+  reply?: Json | undefined
   /** It has passed through the stream. */
   confirmed: boolean
   /** Barrier that was asked for after the answer. */
-  barrier: number | undefined
+  barrier?: number | undefined
   resolve(reply: Json | undefined): void
   reject(error: WriteError): void
 }

@@ -5,7 +5,8 @@ import { type Changes, WriteError } from '../index.ts'
 import { confirmMs, replyMs, writeRetryMs } from './queue.ts'
 
 const title = (id: number, text: string) => ({ a: { items: { update: { [id]: { title: text } } } } })
-const body = (request: { readonly body?: string }): { title?: string } => JSON.parse(request.body ?? '{}')
+const body = (request: { readonly body?: string | undefined }): { title?: string } =>
+  JSON.parse(request.body ?? '{}')
 
 /** Answers updates of an item as an application would. */
 function updates(server: Stage['server']): void {

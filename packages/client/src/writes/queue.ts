@@ -5,7 +5,7 @@ import { temporaryPrefix } from '../collection/key.ts'
 import type { Effect } from '../collection/store.ts'
 import { backoffMs } from '../connection/backoff.ts'
 import { Listeners, type Report } from '../listeners.ts'
-import type { Runtime } from '../runtime/runtime.ts'
+import type { HttpRequest, Runtime } from '../runtime/runtime.ts'
 import type { Confirmations } from '../session/session.ts'
 import { errorOfReply, WriteError } from './error.ts'
 import { Gate, type Mutation } from './mutation.ts'
@@ -82,12 +82,10 @@ export class WriteQueue implements Confirmations {
         return effect.key
       },
       update(collection, key, attributes) {
-        const store = channel.collection(collection)
-        effects.push({ store, key: store.realKey(key), action: 'update', attributes })
+        effects.push(channel.collection(collection).effect('update', key, attributes))
       },
       destroy(collection, key) {
-        const store = channel.collection(collection)
-        effects.push({ store, key: store.realKey(key), action: 'destroy', attributes: {} })
+        effects.push(channel.collection(collection).effect('destroy', key, {}))
       },
     }
     try {
@@ -109,10 +107,7 @@ export class WriteQueue implements Confirmations {
         generation: this.#generation,
         replied: new Gate(),
         finished: new Gate(),
-        answeredAt: undefined,
-        reply: undefined,
         confirmed: false,
-        barrier: undefined,
         resolve,
         reject,
       }
@@ -156,7 +151,7 @@ export class WriteQueue implements Confirmations {
       'lockstep-session': this.stream?.id ?? '',
     }
     if (body !== undefined) headers['content-type'] = 'application/json'
-    const request = body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) }
+    const request = { method, headers, body: JSON.stringify(body) }
     const startedAt = this.#runtime.now()
     for (let failures = 1; this.#mutations.has(mutation.id); failures++) {
       const result = await this.#attempt(url, request)
@@ -174,28 +169,21 @@ export class WriteQueue implements Confirmations {
 
   async #attempt(
     url: string,
-    request: Parameters<Runtime['fetch']>[1],
+    request: HttpRequest,
   ): Promise<WriteError | { readonly body: Json | undefined }> {
-    const gate = new Gate()
-    const cancel = this.#timer(replyMs, gate.open)
-    const late = gate.passed.then(() => new WriteError('offline', 'The server did not answer.', 0, true))
-    const reply = this.#runtime
-      .fetch(url, request)
-      .then(async (reply) => {
-        const text = await reply.text()
-        let body: Json | undefined
-        try {
-          // What an application answers is any JSON.
-          body = text === '' ? undefined : (JSON.parse(text) as Json)
-        } catch {
-          body = text
-        }
-        return reply.status < 400 ? { body } : errorOfReply(reply.status, body)
-      })
-      .catch(() => new WriteError('offline', 'The server could not be reached.', 0, true))
-    const result = await Promise.race([reply, late])
-    cancel()
-    return result
+    let cancel = (): void => {}
+    const late = new Promise<never>((_, reject) => {
+      cancel = this.#timer(replyMs, () => reject())
+    })
+    try {
+      const reply = await Promise.race([this.#runtime.fetch(url, request), late])
+      const body = readJson(await Promise.race([reply.text(), late]))
+      return reply.status < 400 ? { body } : errorOfReply(reply.status, body)
+    } catch {
+      return new WriteError('offline', 'The server did not answer.', 0, true)
+    } finally {
+      cancel()
+    }
   }
 
   /** A timer that ends with the client. */
@@ -358,6 +346,15 @@ function learnKeys({ effects }: Mutation, { channel, changes }: TransactionMessa
     if (action !== 'create' || !key.startsWith(temporaryPrefix) || store.channel !== channel) continue
     const [only, ...others] = Object.keys(changes[store.name]?.create ?? {})
     if (only !== undefined && others.length === 0) store.learnKey(key, only)
+  }
+}
+
+/** What an application answers is any JSON; what is none is taken as text. */
+function readJson(text: string): Json | undefined {
+  try {
+    return text === '' ? undefined : (JSON.parse(text) as Json)
+  } catch {
+    return text
   }
 }
 

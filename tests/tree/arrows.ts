@@ -6,7 +6,7 @@ export const packageArrows: Readonly<Record<string, readonly string[]>> = {
   'packages/protocol': [],
   'packages/client': ['@lockstep/protocol'],
   'packages/server': ['@lockstep/protocol'],
-  'packages/testing': ['@lockstep/server/embedded'],
+  'packages/testing': ['@lockstep/server', '@lockstep/server/embedded'],
   'apps/scrum': [
     '@lockstep/protocol',
     '@lockstep/client',

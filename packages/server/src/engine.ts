@@ -10,6 +10,7 @@ import {
 import { EmbeddedBus } from './bus/embedded.ts'
 import type { Sync, User } from './definition/definition.ts'
 import { Authoriser } from './hub/authoriser.ts'
+import type { Connection } from './hub/connection.ts'
 import { Hub } from './hub/hub.ts'
 import { Requests } from './hub/requests.ts'
 import type { Limits } from './limits.ts'
@@ -43,7 +44,7 @@ export class Engine {
   readonly hub: Hub
   readonly log: MemoryLog
   readonly snapshots: SnapshotStore
-  readonly sessions: Sessions
+  readonly sessions: Sessions<Connection>
   readonly #parts: EngineParts
   readonly #webSockets: WebSocketTransport
   readonly #router: Router

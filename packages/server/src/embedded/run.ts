@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import type { Account } from './account.ts'
 
 export interface RunResult {
   /** Exit code; -1 where the program could not be started. */
@@ -8,8 +7,14 @@ export interface RunResult {
   readonly stderr: string
 }
 
+/** Whom a program runs as. */
+export interface RunAs {
+  readonly uid: number
+  readonly gid: number
+}
+
 /** Runs a program to its end, as another account where one is given. Never rejects. */
-export function run(program: string, args: readonly string[], account?: Account): Promise<RunResult> {
+export function run(program: string, args: readonly string[], account?: RunAs): Promise<RunResult> {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       ...account,

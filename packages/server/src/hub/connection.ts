@@ -12,7 +12,7 @@ export class Connection {
   readonly carrier: Carrier
   readonly subscriptions: Map<string, Subscription> = new Map()
   /** Undefined until `hello`. */
-  session: Session | undefined
+  session: Session<Connection> | undefined
   /** The carrier is at its bound: nothing but answers to requests is sent until it has drained. */
   full = false
   /** Number of subscriptions in state `behind`. */

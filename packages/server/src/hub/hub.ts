@@ -25,7 +25,7 @@ import { Subscription } from './subscription.ts'
 export interface HubParts {
   readonly sync: Sync
   readonly log: Log
-  readonly sessions: Sessions
+  readonly sessions: Sessions<Connection>
   readonly runtime: Runtime
   readonly logger: Logger
   readonly limits: Limits

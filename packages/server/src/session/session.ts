@@ -1,14 +1,13 @@
 import type { User } from '../definition/definition.ts'
-import type { Connection } from '../hub/connection.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 
-/** One page instance of one user. Outlives reconnects by the grace time. */
-export interface Session {
+/** One page instance of one user. Outlives reconnects by the grace time. `C` is what connects it: the hub's. */
+export interface Session<C = unknown> {
   readonly id: string
   user: User
   /** Channels this session may ask for; undefined: whatever `authorize` allows. */
   channels: readonly string[] | undefined
-  connection: Connection | undefined
+  connection: C | undefined
   /** When its newest token ends, ms since 1970. */
   tokenExpiresAt: number
   grace: Timer | undefined
@@ -22,8 +21,8 @@ export interface SessionClaims {
 }
 
 /** Sessions by id: made by the first `hello`, kept over reconnects, gone after the grace time. */
-export class Sessions {
-  readonly #sessions = new Map<string, Session>()
+export class Sessions<C extends { session: Session<C> | undefined }> {
+  readonly #sessions = new Map<string, Session<C>>()
   readonly #runtime: Runtime
   readonly #graceMs: number
 
@@ -36,16 +35,16 @@ export class Sessions {
     return this.#sessions.size
   }
 
-  get(id: string): Session | undefined {
+  get(id: string): Session<C> | undefined {
     return this.#sessions.get(id)
   }
 
-  values(): IterableIterator<Session> {
+  values(): IterableIterator<Session<C>> {
     return this.#sessions.values()
   }
 
   /** The session of verified claims on a new connection; tells the connection that it takes the place of. */
-  connect(claims: SessionClaims, connection: Connection): { session: Session; replaced: Connection | undefined } {
+  connect(claims: SessionClaims, connection: C): { session: Session<C>; replaced: C | undefined } {
     let session = this.#sessions.get(claims.session)
     if (session === undefined) {
       session = {
@@ -70,7 +69,7 @@ export class Sessions {
   }
 
   /** The connection is gone; the session stays for the grace time. */
-  disconnect(connection: Connection): void {
+  disconnect(connection: C): void {
     const session = connection.session
     if (session === undefined || session.connection !== connection) return
     session.connection = undefined

@@ -94,7 +94,7 @@ function faultsOf(facts: ClusterFacts, slot: string): Fault[] {
 
 /** Tries what only a replication connection can tell. */
 async function replicationFaults(url: string, facts: ClusterFacts): Promise<Fault[]> {
-  const sql = connectReplication(url, 'lockstep setup')
+  const { sql } = connectReplication(url, 'lockstep setup')
   try {
     await sql.unsafe('IDENTIFY_SYSTEM')
     return []

@@ -55,8 +55,8 @@ export class Intake implements PgoutputReceiver {
     this.#skipping = false
   }
 
-  take(bytes: Buffer, start: number): void {
-    this.#decoder.decode(bytes, start, bytes.length)
+  take(bytes: Buffer, start: number, end: number): void {
+    this.#decoder.decode(bytes, start, end)
   }
 
   /** The walsender has read up to `walEnd`; a commit that starts there is still to come. */

@@ -61,6 +61,7 @@ describe('an outage of Postgres', () => {
     await sql`TRUNCATE tasks`
     let breaks = 0
     const warn = (line: string): void => {
+      console.log(Date.now(), line)
       if (line.startsWith('The replication stream ended')) breaks++
     }
     const source = postgresSource({

@@ -195,7 +195,7 @@ class PostgresSource implements Source {
       from: intake.given + 1,
       runtime: this.#runtime,
       reader: {
-        data: (bytes, start) => intake.take(bytes, start),
+        data: (bytes, start, end) => intake.take(bytes, start, end),
         keepalive: (walEnd, replyRequested) => {
           intake.progress(walEnd)
           if (replyRequested) void this.#probe()

@@ -1,8 +1,8 @@
-import type { Duplex } from 'node:stream'
 import type { Sql } from 'postgres'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 import { connectReplication } from './connect.ts'
 import { formatLsn, readLsn, writeLsn } from './lsn.ts'
+import type { Wire } from './wire.ts'
 
 export interface StreamOptions {
   readonly url: string
@@ -15,8 +15,8 @@ export interface StreamOptions {
 }
 
 export interface StreamReader {
-  /** A message of the output plugin, from `start` to the end of `bytes`; valid during the call only. */
-  data(bytes: Buffer, start: number): void
+  /** A message of the output plugin, from `start` to `end` of `bytes`; valid during the call only. */
+  data(bytes: Buffer, start: number, end: number): void
   /** The walsender has read the WAL up to `walEnd`. */
   keepalive(walEnd: number, replyRequested: boolean): void
   /** LSN up to which the WAL may go, as the next status update tells it. */
@@ -34,67 +34,73 @@ export class ReplicationStream {
   /** Resolves with why the stream ended; undefined after `close`. */
   readonly ended: Promise<Error | undefined>
   readonly #sql: Sql
-  readonly #duplex: Duplex
+  readonly #wire: Wire
   readonly #options: StreamOptions
   readonly #status: Buffer = Buffer.alloc(34)
   #end: (error: Error | undefined) => void = () => {}
   #timer: Timer | undefined
   #told = -1
   #toldAt = 0
+  #finished = false
+  #heard = true
   #heardAt: number
-  #paused: Buffer[] | undefined
+  /** Messages that came while paused, as copies. */
+  #held: Buffer[] | undefined = []
 
   /** @throws PostgresError, e.g. 55006 where another process reads the slot. */
   static async open(options: StreamOptions): Promise<ReplicationStream> {
-    const sql = connectReplication(options.url, `lockstep ${options.slot}`)
+    const { sql, wire } = connectReplication(options.url, `lockstep ${options.slot}`)
+    // First messages can come with the reply to START_REPLICATION: the stream begins paused.
+    const stream = new ReplicationStream(sql, wire, options)
     try {
       const publication = options.publication.replaceAll('"', '""').replaceAll("'", "''")
-      const duplex = await sql
+      const writable = await sql
         .unsafe(
           `START_REPLICATION SLOT "${options.slot}" LOGICAL ${formatLsn(options.from)} ` +
             `(proto_version '1', publication_names '"${publication}"', messages 'true')`,
         )
         .writable()
-      // What `.writable()` gives for START_REPLICATION can be read, too.
-      return new ReplicationStream(sql, duplex as Duplex, options)
+      // Nothing is written to it: it tells of the end of the stream.
+      writable.on('error', (error) => stream.#finish(error))
+      writable.on('close', () => stream.#finish(new Error('the database ended the replication stream')))
+      stream.#tick()
+      stream.resume()
+      return stream
     } catch (error) {
-      await sql.end({ timeout: 0 })
+      await stream.close()
       throw error
     }
   }
 
-  private constructor(sql: Sql, duplex: Duplex, options: StreamOptions) {
+  private constructor(sql: Sql, wire: Wire, options: StreamOptions) {
     this.#sql = sql
-    this.#duplex = duplex
+    this.#wire = wire
     this.#options = options
     this.#heardAt = options.runtime.now()
     this.ended = new Promise((resolve) => {
       this.#end = resolve
     })
-    duplex.on('error', (error) => this.#finish(error))
-    duplex.on('close', () => this.#finish(new Error('the replication connection was closed')))
-    duplex.on('end', () => this.#finish(new Error('the database ended the replication stream')))
-    duplex.on('data', (bytes: Buffer) => this.#take(bytes))
-    this.#tick()
+    wire.onCopyData = (bytes, start, end) => this.#take(bytes, start, end)
   }
 
   /** Holds messages back, still answering for the connection, until `resume`. */
   pause(): void {
-    if (this.#paused !== undefined) return
-    this.#paused = []
-    this.#duplex.pause()
+    if (this.#held !== undefined) return
+    this.#held = []
+    this.#wire.pause()
   }
 
   resume(): void {
-    const held = this.#paused
+    const held = this.#held
     if (held === undefined) return
-    this.#paused = undefined
-    for (const bytes of held) this.#take(bytes) // into the next list, where one of them pauses again
-    if (!this.#isPaused()) this.#duplex.resume()
+    this.#held = undefined
+    // Into the next list, where one of them pauses again.
+    for (const bytes of held) this.#take(bytes, 0, bytes.length)
+    if (!this.#isPaused()) this.#wire.resume()
   }
 
   #isPaused(): boolean {
-    return this.#paused !== undefined
+    return this.#held !== undefined
   }
 
   /** Tells Postgres how far the WAL may go, and ends the connection. */
@@ -102,21 +108,23 @@ export class ReplicationStream {
     if (this.#timer !== undefined) this.#sendStatus(false)
     this.#finish(undefined)
     await this.#sql.end({ timeout: 0 })
+    this.#wire.destroySoon()
   }
 
-  #take(bytes: Buffer): void {
-    this.#heardAt = this.#options.runtime.now()
-    if (this.#paused !== undefined) {
-      this.#paused.push(bytes)
+  #take(bytes: Buffer, start: number, end: number): void {
+    if (this.#finished) return
+    this.#heard = true
+    if (this.#held !== undefined) {
+      this.#held.push(Buffer.from(bytes.subarray(start, end)))
       return
     }
     try {
-      const kind = bytes[0]
+      const kind = bytes[start]
       // w: letter, three numbers of eight bytes (start, end, time), then the plugin's message.
-      if (kind === 0x77 && bytes.length > 25) this.#options.reader.data(bytes, 25)
-      else if (kind === 0x6b && bytes.length >= 18) {
-        const replyRequested = bytes[17] === 1
-        this.#options.reader.keepalive(readLsn(bytes, 1), replyRequested)
+      if (kind === 0x77 && end - start > 25) this.#options.reader.data(bytes, start + 25, end)
+      else if (kind === 0x6b && end - start >= 18) {
+        const replyRequested = bytes[start + 17] === 1
+        this.#options.reader.keepalive(readLsn(bytes, start + 1), replyRequested)
         if (replyRequested) this.#sendStatus(false)
       }
     } catch (error) {
@@ -127,6 +135,8 @@ export class ReplicationStream {
   #tick(): void {
     const { runtime } = this.#options
     const now = runtime.now()
+    if (this.#heard) this.#heardAt = now
+    this.#heard = false
     if (now - this.#heardAt > silenceMs) {
       this.#finish(new Error('the database has been silent for a minute'))
       return
@@ -148,15 +158,15 @@ export class ReplicationStream {
     status[33] = replyRequested ? 1 : 0
     this.#told = lsn
     this.#toldAt = now
-    if (this.#duplex.writable) this.#duplex.write(status)
+    this.#wire.sendCopyData(status)
   }
 
   #finish(error: Error | undefined): void {
     if (this.#timer === undefined && error === undefined) return
     this.#timer?.cancel()
     this.#timer = undefined
-    this.#duplex.removeAllListeners('data')
+    this.#finished = true
     this.#end(error)
-    if (error !== undefined) void this.#sql.end({ timeout: 0 })
+    if (error !== undefined) void this.close()
   }
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { stage } from '../../test/stage.ts'
 import { settle } from '../../test/virtual-runtime.ts'
 import type { Changes, Status } from '../index.ts'
+import { heldCharsMax } from './session.ts'
 
 const rename = (id: number, title: string) => ({ a: { items: { update: { [id]: { title } } } } })
 
@@ -72,7 +73,7 @@ describe('listeners', () => {
 })
 
 describe('positions', () => {
-  test('G2: a hole is mended by asking again from the position before it', () => {
+  test('G2, R3: a hole is mended by asking again from the position before it', () => {
     const { server, live } = stage()
     const { items } = live().channel('a')
     server.connection.heartbeat()
@@ -130,7 +131,7 @@ describe('positions', () => {
 })
 
 describe('a cut after any message', () => {
-  test('G1, G2, G3, G5: leaves whole commits only, and the rest comes after it', async () => {
+  test('G1, G2, G3, G5, R4: leaves whole commits only, and the rest comes after it', async () => {
     for (let after = 0; ; after++) {
       const { server, runtime, client: make, connect } = stage()
       server.commit({ b: { items: { create: { 1: { id: 1, title: '0' } } } } })
@@ -158,6 +159,26 @@ describe('a cut after any message', () => {
       client.close()
       if (after === length) break
     }
+  })
+})
+
+describe('what is held', () => {
+  test('G12: is bounded: beyond it a snapshot takes its place', async () => {
+    const { server, runtime, live, connect } = stage()
+    const a = live().channel('a')
+    server.slowFill = true
+    server.connection.reset('a', 'slow')
+    const title = 'x'.repeat(heldCharsMax / 2)
+    for (let i = 0; i < 2; i++) server.commit(rename(1, title))
+    server.commit(rename(1, 'eins'))
+    server.connection.arrive()
+    expect(server.connection.ended).toBe(true)
+    expect(a.items.get(1)?.title).toBe('one')
+    server.slowFill = false
+    await runtime.advance(300)
+    connect()
+    expect(server.connection.received[1]).not.toHaveProperty('position')
+    expect(a.items.get(1)?.title).toBe('eins')
   })
 })
 

@@ -16,7 +16,7 @@ import type { Connection } from '../connection/connection.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 
 /**
- * Most characters of messages that are kept while something is waited for. Beyond it the connection is begun
+ * Most characters of transactions that are kept while something is waited for. Beyond it the connection is begun
  * anew with snapshots, which replace any number of transactions (G12).
  */
 export const heldCharsMax: number = 64 * 1024 * 1024
@@ -139,7 +139,7 @@ export class Session {
       this.#restart()
       return
     }
-    this.#heldChars += text.length
+    if (message.type === 'transaction') this.#heldChars += text.length
     switch (message.type) {
       case 'welcome':
         this.use({ id: message.session, token: message.token })
@@ -260,19 +260,20 @@ export class Session {
 
   /** Applies what has come, unless a commit is incomplete or a channel on show is behind. */
   #flush(): void {
-    if (this.#heldChars > heldCharsMax) {
+    let behind = false
+    let holding = false
+    for (const { subscription } of this.channels.values()) {
+      behind ||= subscription.behind
+      holding ||= subscription.held.length > 0
+    }
+    if (!behind && !holding) this.#heldChars = 0
+    else if (this.#heldChars > heldCharsMax) {
       for (const { subscription } of this.channels.values())
         if (subscription.pending) subscription.position = undefined
       this.#restart()
       return
     }
-    if (this.#bundled > 0) return
-    let holding = false
-    for (const { subscription } of this.channels.values()) {
-      if (subscription.behind) return
-      holding ||= subscription.held.length > 0
-    }
-    if (!holding) this.#heldChars = 0
+    if (behind || this.#bundled > 0) return
     const queue = this.#queue
     this.#queue = []
     const reset = queue.find((message) => message.type === 'reset')

@@ -1,0 +1,36 @@
+// @vitest-environment happy-dom
+import { expect, test } from 'vitest'
+import { platformRuntime } from './platform.ts'
+
+test('hints of a better network come from going online and from being looked at, until they are unwanted', () => {
+  let hints = 0
+  const stop = platformRuntime.onWake(() => {
+    hints++
+  })
+  dispatchEvent(new Event('online'))
+  document.dispatchEvent(new Event('visibilitychange'))
+  expect(hints).toBe(2)
+  stop()
+  dispatchEvent(new Event('online'))
+  document.dispatchEvent(new Event('visibilitychange'))
+  expect(hints).toBe(2)
+})
+
+test('ids are 128 random bits', () => {
+  const ids = new Set(Array.from({ length: 100 }, () => platformRuntime.uniqueId()))
+  expect(ids.size).toBe(100)
+  for (const id of ids) expect(id).toMatch(/^[0-9a-f]{32}$/)
+})
+
+test('a timer that is cancelled does not run', async () => {
+  const order: string[] = []
+  await new Promise<void>((resolve) => {
+    const cancel = platformRuntime.timer(1, () => order.push('cancelled'))
+    platformRuntime.timer(5, () => {
+      order.push('ran')
+      resolve()
+    })
+    cancel()
+  })
+  expect(order).toEqual(['ran'])
+})

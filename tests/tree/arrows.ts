@@ -51,7 +51,7 @@ export const serverArrows: Readonly<Record<string, readonly string[]>> = {
 export const serverGround: readonly string[] = ['definition', 'fault', 'runtime', 'limits.ts']
 
 /** Files of the server that know all stages: the composition and what it exports. */
-export const serverRoots: readonly string[] = ['index.ts', 'stages.ts', 'server.ts', 'engine.ts']
+export const serverRoots: readonly string[] = ['index.ts', 'server.ts', 'engine.ts', 'stages.ts', 'attach.ts']
 
 /**
  * Places outside `runtime/` that may read clocks, set timers or draw random numbers themselves, and why.

@@ -22,7 +22,7 @@ export function filesUnder(folder: string): string[] {
 export const readText = (path: string): string => readFileSync(join(root, path), 'utf8')
 
 /** Tests, and what stands in a package's `test` folder for them. */
-export const isTest = (path: string): boolean => /\.(test|setup)\.tsx?$|^packages\/[^/]+\/test\//.test(path)
+export const isTest = (path: string): boolean => /\.(test|testing|setup)\.tsx?$|^packages\/[^/]+\/test\//.test(path)
 
 export const isSource = (path: string): boolean =>
   /\.tsx?$/.test(path) && !path.endsWith('.d.ts') && !isTest(path)
@@ -34,6 +34,8 @@ export interface Import {
   /** File it means, from the root, where it is relative. */
   readonly file: string | undefined
   readonly line: number
+  /** `import type`: gone when it runs. */
+  readonly isType: boolean
 }
 
 /** A use of something that is not a function of its input, e.g. `Date.now` or `setTimeout`. */
@@ -80,7 +82,12 @@ export function parseFile(path: string): SourceFile {
   visit(parseAst(text, { lang: path.endsWith('x') ? 'tsx' : 'ts' }), (node) => {
     const specifier = specifierOf(node)
     if (specifier !== undefined)
-      imports.push({ specifier, file: fileOf(path, specifier), line: lineOf(node.start) })
+      imports.push({
+        specifier,
+        file: fileOf(path, specifier),
+        line: lineOf(node.start),
+        isType: isTypeOnly(node),
+      })
     const name = impureName(node)
     if (name !== undefined) impure.push({ name, line: lineOf(node.start) })
   })
@@ -120,6 +127,10 @@ function specifierOf(node: Node): string | undefined {
     default:
       return undefined
   }
+}
+
+function isTypeOnly(node: Node): boolean {
+  return node.type === 'TSImportType' || node['importKind'] === 'type' || node['exportKind'] === 'type'
 }
 
 function impureName(node: Node): string | undefined {

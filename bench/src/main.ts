@@ -3,12 +3,13 @@ import type { Bench, BenchReport } from './bench.ts'
 import { bundle } from './bundle/bundle.ts'
 import { decode } from './decode/decode.ts'
 import { fanout } from './fanout/fanout.ts'
+import { latency } from './latency/latency.ts'
 import { memory } from './memory/memory.ts'
 import { endAllChildren } from './process/child.ts'
 import { within } from './process/deadline.ts'
 import { formatTable } from './report/table.ts'
 
-const benches: readonly Bench[] = [fanout, decode, memory, bundle]
+const benches: readonly Bench[] = [fanout, decode, latency, memory, bundle]
 
 const usage = `npm run bench -- [name ...] [--json] [--quick]
 names: ${benches.map(({ name }) => name).join(' ')} (default: all)`

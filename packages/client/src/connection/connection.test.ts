@@ -1,0 +1,137 @@
+import { describe, expect, test } from 'vitest'
+import { stage } from '../../test/stage.ts'
+import { settle } from '../../test/virtual-runtime.ts'
+import type { Status } from '../index.ts'
+
+describe('the connection', () => {
+  test('renews its session once where the token has expired, and goes on from its positions', async () => {
+    const { server, runtime, live, connect } = stage()
+    const client = live()
+    server.barred.add('t0')
+    const asked: unknown[] = []
+    runtime.respond = async (url, request) => {
+      asked.push([url, request.body])
+      return { status: 200, text: async () => '{"id":"s1","token":"t1"}' }
+    }
+    server.connection.cut()
+    await runtime.advance(100)
+    server.connection.open()
+    await settle()
+    expect(asked).toEqual([['http://server/lockstep/session', '{}']])
+    connect()
+    expect(client.status.state).toBe('live')
+    expect(client.sessionId).toBe('s1')
+    expect(server.connection.received[0]).toMatchObject({ token: 't1' })
+    expect(server.connection.received[1]).toHaveProperty('position')
+  })
+
+  test.each([
+    [
+      401,
+      { error: { code: 'unauthorized', message: 'Sign in first.' } },
+      { state: 'refused', reason: 'unauthorized', message: 'Sign in first.' },
+    ],
+    [200, { id: 's0', token: 't0' }, { state: 'refused', reason: 'session_expired' }],
+    [503, {}, { state: 'offline' }],
+  ])('a renewal answered with %i %j leads to %j', async (status, body, expected) => {
+    const { server, runtime, client: make } = stage()
+    server.barred.add('t0')
+    runtime.respond = async () => ({ status, text: async () => JSON.stringify(body) })
+    const client = make('session')
+    server.connection.open()
+    await settle()
+    if (status === 200) {
+      server.connection.open()
+      await settle()
+    }
+    expect(client.status).toMatchObject(expected)
+    client.close()
+    expect(runtime.timers).toBe(0)
+  })
+
+  test('uses the newest token it was given', async () => {
+    const { server, runtime, live } = stage()
+    live()
+    server.connection.push({ type: 'token', token: 't9' })
+    server.connection.arrive()
+    server.connection.cut()
+    await runtime.advance(100)
+    server.connection.open()
+    expect(server.connection.received[0]).toEqual({ type: 'hello', version: 1, token: 't9' })
+  })
+
+  test('begins anew after silence, and at once when the network is said to be back', async () => {
+    const { server, runtime, live, connect } = stage()
+    const client = live()
+    await runtime.advance(19_999)
+    expect(server.connections).toHaveLength(1)
+    await runtime.advance(1)
+    expect(server.connections).toHaveLength(2)
+    expect(client.status.state).toBe('connecting')
+    for (let i = 0; i < 4; i++) {
+      server.connection.cut()
+      await runtime.advance(i < 3 ? 3_000 : 0)
+    }
+    expect(client.status.state).toBe('offline')
+    const before = server.connections.length
+    runtime.wake()
+    expect(server.connections).toHaveLength(before + 1)
+    connect()
+    expect(client.status.state).toBe('live')
+  })
+
+  test('tells how it stands, each change once', async () => {
+    const { server, runtime, client: make, connect } = stage()
+    const client = make('page')
+    const seen: Status[] = []
+    client.onStatus((status) => seen.push(status))
+    server.slowFill = true
+    connect()
+    server.connection.finish()
+    connect()
+    server.connection.push({ type: 'goodbye', retryMs: 1_000 })
+    connect()
+    await runtime.advance(1_500)
+    client.close()
+    expect(seen.map(({ state }) => state)).toEqual(['catching-up', 'live', 'offline', 'connecting', 'closed'])
+    expect(seen[2]).toHaveProperty('retryAt')
+  })
+
+  test('does not exist with connect: false, until it is asked for', () => {
+    const { server, runtime, client: make } = stage()
+    const client = make('page', { connect: false })
+    expect(client.channel('a').items.size).toBe(2)
+    expect(server.connections).toHaveLength(0)
+    expect(runtime.timers).toBe(0)
+    client.connect()
+    expect(server.connections).toHaveLength(1)
+  })
+
+  test('asks for a session first where it has none', async () => {
+    const { server, runtime } = stage()
+    runtime.respond = async () => ({ status: 200, text: async () => '{"id":"s5","token":"t5"}' })
+    const { createClient } = await import('../index.ts')
+    const client = createClient({ url: 'http://server/lockstep' }, { runtime, transport: server.transport })
+    expect(server.connections).toHaveLength(0)
+    await settle()
+    server.connection.open()
+    server.connection.arrive()
+    expect(client.status.state).toBe('live')
+    expect(client.sessionId).toBe('s5')
+  })
+
+  test('with another session asks again for what the last one could not see', async () => {
+    const { server, live, connect } = stage()
+    server.forbidden.add('b')
+    const client = live()
+    const b = client.channel('b')
+    connect()
+    expect(b.status.state).toBe('refused')
+    server.connection.cut(4409, 'replaced')
+    expect(client.status).toMatchObject({ state: 'refused', reason: 'replaced' })
+    server.forbidden.clear()
+    client.connect({ id: 's7', token: 't7' })
+    connect()
+    expect(b.status.state).toBe('live')
+  })
+})

@@ -44,7 +44,7 @@ create table items (
   user_story text not null check (length(user_story) between 1 and 500),
   description text not null default '' check (length(description) <= 20000),
   estimate double precision check (estimate >= 0 and estimate <= 1000),
-  position text collate "C" not null check (position ~ '^[0-9A-Za-z]*[1-9A-Za-z]$' and length(position) <= 200),
+  position text collate "C" not null check (position ~ '^[0-9A-Za-z]*[1-9A-Za-z]$' and length(position) <= 1000),
   created_at timestamptz not null default now(),
   unique (id, project_id),
   unique (project_id, position)
@@ -56,7 +56,7 @@ create table tasks (
   project_id integer not null,
   summary text not null check (length(summary) between 1 and 300),
   done boolean not null default false,
-  position text collate "C" not null check (position ~ '^[0-9A-Za-z]*[1-9A-Za-z]$' and length(position) <= 200),
+  position text collate "C" not null check (position ~ '^[0-9A-Za-z]*[1-9A-Za-z]$' and length(position) <= 1000),
   created_at timestamptz not null default now(),
   -- both columns: a task cannot stand in another project than its item
   foreign key (item_id, project_id) references items (id, project_id) on delete cascade on update cascade,

@@ -9,12 +9,12 @@ const base = digits.length
 
 /**
  * Digits that appending and prepending count with: 62^4 rows fit on either side before ranks grow. Halving
- * instead would add a digit every six rows.
+ * instead would add a digit every five rows.
  */
 const countedDigits = 4
 
-/** Longest rank that is taken from outside: some 1,100 moves into ever the same gap. */
-export const rankLengthMax = 200
+/** Longest rank, in characters: room for five thousand moves into ever the same gap. */
+export const rankLengthMax = 1000
 
 export function isRank(text: string): boolean {
   return text.length <= rankLengthMax && /^[0-9A-Za-z]*[1-9A-Za-z]$/.test(text)

@@ -12,6 +12,11 @@ export interface Carrier {
   send(batch: Batch): boolean
   /** Asks the peer for a sign of life; whatever comes back must lead to `Connection.heard()`. */
   ping(): void
+  /**
+   * Whether a full carrier has moved bytes since the last call: the sign of life of a peer that reads so
+   * slowly that its answer to a ping takes longer than a heartbeat.
+   */
+  moved(): boolean
   /** Ends the connection, saying why. `code` is a WebSocket close code. */
   close(code: number, reason: string): void
   /** Ends it at once, without a word: the peer is gone. */

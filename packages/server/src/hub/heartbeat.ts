@@ -72,7 +72,8 @@ export class Heartbeat {
   }
 
   #beatOne(connection: Connection, batch: Batch, now: number): void {
-    if (!connection.alive) {
+    const moved = connection.carrier.moved()
+    if (!connection.alive && !moved) {
       connection.carrier.terminate()
       return
     }

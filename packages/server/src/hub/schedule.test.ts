@@ -169,6 +169,10 @@ class ModelClient implements Carrier {
     this.connection?.heard()
   }
 
+  moved(): boolean {
+    return false
+  }
+
   close(): void {
     this.lose()
   }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { LockstepError } from '@lockstep/protocol'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
@@ -42,7 +43,8 @@ export class WebSocketTransport {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       try {
-        open(webSocket, socket, this.#parts)
+        // An HTTP server's upgrade gives a socket; the type says Duplex for servers that make their own.
+        open(webSocket, socket as Socket, this.#parts)
       } catch (error) {
         const refusal =
           error instanceof LockstepError ? error : new LockstepError('internal', undefined, { cause: error })
@@ -59,15 +61,17 @@ export class WebSocketTransport {
 /** The state of one socket; listeners are shared functions that find it on their `this`, to save memory. */
 class WebSocketCarrier implements Carrier {
   readonly webSocket: CarriedWebSocket
-  readonly socket: Duplex
+  readonly socket: Socket
   readonly parts: WebSocketParts
   readonly connection: Connection
   /** Ends a connection that never says hello. */
   helloTimer: Timer | undefined
   pings = 0
+  /** Bytes that had left for the kernel at the last heartbeat, if more were waiting then; otherwise -1. */
+  passed = -1
   closing = false
 
-  constructor(webSocket: CarriedWebSocket, socket: Duplex, parts: WebSocketParts) {
+  constructor(webSocket: CarriedWebSocket, socket: Socket, parts: WebSocketParts) {
     this.webSocket = webSocket
     this.socket = socket
     this.parts = parts
@@ -81,6 +85,14 @@ class WebSocketCarrier implements Carrier {
     const { socket } = this
     // `write` says false above its own mark, far below our bound: only then is the real length looked at.
     return socket.write(batch.bytes) || socket.writableLength < this.parts.limits.outboxBytesMax
+  }
+
+  moved(): boolean {
+    const { socket, passed } = this
+    const waiting = socket.writableLength
+    this.passed = waiting > 0 ? socket.bytesWritten - waiting : -1
+    // Without a queue then, the kernel's buffer had room: bytes that went there say nothing of the peer.
+    return passed >= 0 && socket.bytesWritten - waiting > passed
   }
 
   ping(): void {
@@ -120,7 +132,7 @@ interface CarriedWebSocket extends WebSocket {
   [carrierKey]?: WebSocketCarrier
 }
 
-interface CarriedSocket extends Duplex {
+interface CarriedSocket extends Socket {
   [carrierKey]?: WebSocketCarrier
 }
 

@@ -6,7 +6,7 @@ import { type CutProxy, createDatabase, cutProxy, eventually, type TestDatabase 
 import postgres from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { type Client, createClient, platformRuntime, webSocketTransport } from './index.ts'
+import { type Client, createClient, platformRuntime, type Runtime, webSocketTransport } from './index.ts'
 
 interface Item {
   readonly id: number
@@ -111,12 +111,12 @@ afterAll(async () => {
   await database?.drop()
 })
 
-async function join(user: string): Promise<Client<typeof sync>> {
+async function join(user: string, runtime: Runtime = platformRuntime): Promise<Client<typeof sync>> {
   const page = await server.page({ id: user }, ['project/1'])
   const url = `http://127.0.0.1:${proxy.port}`
   const client = createClient<typeof sync>(
     { page: { ...page, url: url + page.url } },
-    { api: `${url}/api`, transport: webSocketTransport(WebSocket), runtime: platformRuntime },
+    { api: `${url}/api`, transport: webSocketTransport(WebSocket), runtime },
   )
   clients.push(client)
   return client
@@ -168,6 +168,25 @@ test('G2, G3: a cut connection goes on where it was, without a snapshot', async 
   expect(titles(olivia)).toEqual(['drei', 'eins', 'two'])
   expect(items.get(-2)).toBe(two)
   expect(origins).toEqual(['remote'])
+  expect(olivia.channel('project/1').status).toEqual({ state: 'live' })
+})
+
+test('G1, G5: a cut after any byte leaves whole commits, and the rest comes after it', async () => {
+  // Comes back at once, however often it is cut.
+  const olivia = await join('olivia', { ...platformRuntime, random: () => 0 })
+  const { items } = olivia.channel('project/1')
+  await olivia.channel('project/1').ready
+  const halves: unknown[] = []
+  items.subscribe(() => {
+    const [one, two] = [items.get(-1)?.title, items.get(-2)?.title]
+    if (one !== two) halves.push([one, two])
+  })
+  for (let bytes = 1; bytes < 700; bytes += 29) {
+    proxy.cutAfterBytes(bytes)
+    for (const part of ['a', 'b', 'c']) await sql`UPDATE items SET title = ${`${part} ${bytes}`} WHERE id < 0`
+    await eventually(() => expect(titles(olivia)).toEqual([`c ${bytes}`, `c ${bytes}`]))
+  }
+  expect(halves).toEqual([])
   expect(olivia.channel('project/1').status).toEqual({ state: 'live' })
 })
 

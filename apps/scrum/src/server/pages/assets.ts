@@ -50,10 +50,10 @@ export async function loadAssets(): Promise<Assets> {
 
 /** Serves built files; hashed ones never change under their name and may be kept for ever. */
 export function serveAssets(cacheControl: string): MiddlewareHandler {
-  return serveStatic({
-    root: fileURLToPath(new URL('client', built)),
-    onFound: (_path, c) => {
-      c.header('Cache-Control', cacheControl)
-    },
-  })
+  const serve = serveStatic({ root: fileURLToPath(new URL('client', built)) })
+  return async (c, next) => {
+    const reply = await serve(c, next)
+    if (reply instanceof Response) reply.headers.set('Cache-Control', cacheControl)
+    return reply
+  }
 }

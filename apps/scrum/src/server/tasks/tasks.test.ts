@@ -51,7 +51,9 @@ test('refuses a task without words, and one of an item that is not there', async
 
 test('a task cannot be put into an item of another project, nor be reached from there', async () => {
   const id = await add('mine')
-  expect((await bob.send('POST', '/api/projects/2/tasks', { item_id: itemId, summary: 'x' })).status).toBe(404)
+  expect((await bob.send('POST', '/api/projects/2/tasks', { item_id: itemId, summary: 'x' })).status).toBe(
+    404,
+  )
   expect((await bob.send('PATCH', `/api/projects/2/tasks/${id}`, { summary: 'x' })).status).toBe(404)
   expect((await bob.send('DELETE', `/api/projects/2/tasks/${id}`)).status).toBe(404)
   expect((await bob.send('DELETE', `${tasks}/${id}`)).status).toBe(404)

@@ -1,0 +1,75 @@
+import { createDatabase } from '@lockstep/testing'
+import postgres from 'postgres'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { migrate } from './migrate.ts'
+import { seed } from './seed.ts'
+
+let database: Awaited<ReturnType<typeof createDatabase>>
+let sql: postgres.Sql
+
+beforeAll(async () => {
+  database = await createDatabase()
+  sql = postgres(database.url, { max: 4, onnotice: () => {} })
+})
+afterAll(async () => {
+  await sql.end({ timeout: 5 })
+  await database.drop()
+})
+beforeEach(async () => {
+  await migrate(sql)
+  await seed(sql)
+})
+
+test('migrations run once, also when several servers start together', async () => {
+  await sql`drop schema public cascade`
+  await sql`create schema public`
+  await Promise.all([migrate(sql), migrate(sql), migrate(sql)])
+  await Promise.all([seed(sql), seed(sql)])
+  await migrate(sql)
+  const [found] = await sql`select count(*)::int as migrations from scrum_migrations`
+  expect(found?.migrations).toBe(1)
+  const people = await sql<{ email: string }[]>`select email from users order by id`
+  expect(people.map(({ email }) => email)).toEqual([
+    'alice@example.com',
+    'olivia@example.com',
+    'bob@example.com',
+  ])
+})
+
+test('seeding leaves a database with users as it is', async () => {
+  await sql`delete from items`
+  await seed(sql)
+  expect((await sql`select 1 from items`).length).toBe(0)
+})
+
+test('the counts of a project equal its rows, whoever writes them', async () => {
+  await sql`truncate items cascade`
+  await sql`
+    insert into items (project_id, user_story, estimate, position)
+    select 1, 'line ' || g, nullif(g % 5, 0), lpad(g::text, 3, '0') || 'V' from generate_series(1, 40) g`
+  await sql`update items set estimate = null where id % 3 = 0`
+  await sql`update items set estimate = 13 where id % 4 = 0`
+  await sql`update items set position = position || 'V' where id % 2 = 0`
+  await sql`update items set project_id = 2 where id % 7 = 0`
+  await sql`delete from items where id % 5 = 0`
+  const counted = await sql`select project_id, items, points, unestimated from project_counts order by 1`
+  const rows = await sql`
+    select p.id as project_id, count(i.id)::int as items, coalesce(sum(estimate), 0) as points,
+      (count(i.id) filter (where estimate is null))::int as unestimated
+    from projects p left join items i on i.project_id = p.id group by p.id order by 1`
+  expect([...counted]).toEqual([...rows])
+  expect(counted[0]?.items).toBeGreaterThan(10)
+})
+
+test('a member row follows the user’s name', async () => {
+  await sql`update users set name = 'Olivia B.' where email = 'olivia@example.com'`
+  const [member] = await sql`select name from memberships where user_id = 2`
+  expect(member?.name).toBe('Olivia B.')
+})
+
+test('the database refuses a rank that nothing could be put before', async () => {
+  for (const position of ['', '0', 'V0', 'a b']) {
+    const write = sql`insert into items (project_id, user_story, position) values (1, 'x', ${position})`
+    await expect(write).rejects.toMatchObject({ code: '23514' })
+  }
+})

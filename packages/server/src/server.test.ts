@@ -254,6 +254,17 @@ describe('a sync server on a real Postgres', () => {
     expect((await client.get('confirmed', 2)).mutation).toBe('unseen')
   })
 
+  test('nobody writes in the name of another’s session', async () => {
+    const client = await join(olivia, 'project/1')
+    const { session } = await client.get('welcome')
+    const headers = { cookie: 'user=alice', 'lockstep-session': session }
+    const response = await server.respond(
+      new Request('http://localhost/z', { method: 'POST', headers }),
+      () => 1,
+    )
+    expect(response.status).toBe(403)
+  })
+
   test('operations arrive with their commit', async () => {
     const client = await (await join(olivia, 'project/1')).live()
     await server.write(new Request('http://localhost/y', { method: 'POST' }), async (tx) => {

@@ -159,6 +159,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
       tables: sync.collections,
       epoch: () => engine.log.position.epoch,
       authenticate,
+      ownerOf: (session) => engine.sessions.get(session)?.user.id,
       limits: { requestBytesMax: limits.bodyBytesMax },
     })
     const http = createHttp({

@@ -31,7 +31,9 @@ export interface WriterParts {
   readonly tables?: readonly { readonly schema: string; readonly table: string }[] | undefined
   /** The epoch that positions belong to now. */
   readonly epoch: () => string
-  /** Who sends a request: the scope of its idempotency key. Asked only for requests that have one. */
+  /** Whose a session is, where it is known here: nobody may write in the name of another's. */
+  readonly ownerOf?: ((session: string) => string | number | undefined) | undefined
+  /** Who sends a request: the scope of its idempotency key. Asked only for requests that have one, or name a session. */
   readonly authenticate?: ((request: Request) => User | null | Promise<User | null>) | undefined
   readonly limits?: Partial<WriteLimits> | undefined
 }
@@ -111,7 +113,12 @@ class DatabaseWriter<Tx> implements Writer<Tx> {
     }
     const leave = inFlight.enter()
     try {
-      const key = await this.#keyOf(request, head, options)
+      const user = await this.#userOf(request, head, options)
+      const owner = head.session === undefined ? undefined : this.#parts.ownerOf?.(head.session)
+      if (user !== undefined && owner !== undefined && user !== owner) {
+        throw new LockstepError('forbidden', 'The header Lockstep-Session names another user’s session.')
+      }
+      const key = await this.#keyOf(request, head, options, user)
       if (key === undefined) return await this.#attempts(head, undefined, run, options)
       // Retries of the same write wait here rather than in the database, where each would hold a connection.
       const done = await inFlight.oneAtATime(`${key.scope}\n${key.key}`, () =>
@@ -128,17 +135,23 @@ class DatabaseWriter<Tx> implements Writer<Tx> {
     request: WriteRequest,
     head: WriteHead,
     options: WriteOptions,
+    user: string | number | undefined,
   ): Promise<MutationKey | undefined> {
     const { mutation, session } = head
     if (mutation === undefined) return undefined
     const { limits, runtime } = this.#parts
     const fingerprint = await fingerprintOf(request, head, options.body, limits, runtime)
-    return { scope: scopeOf(await this.#userOf(request, options), session), key: mutation, fingerprint }
+    return { scope: scopeOf(user, session), key: mutation, fingerprint }
   }
 
-  async #userOf(request: WriteRequest, options: WriteOptions): Promise<string | number | undefined> {
-    const { user } = options
+  /** Asked only where it matters: for the scope of a key, and for a session. */
+  async #userOf(
+    request: WriteRequest,
+    { mutation, session }: WriteHead,
+    { user }: WriteOptions,
+  ): Promise<string | number | undefined> {
     if (user !== undefined) return typeof user === 'object' ? user.id : user
+    if (mutation === undefined && session === undefined) return undefined
     return (await this.#parts.authenticate?.(headRequest(request)))?.id
   }
 

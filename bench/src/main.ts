@@ -8,8 +8,9 @@ import { memory } from './memory/memory.ts'
 import { endAllChildren } from './process/child.ts'
 import { within } from './process/deadline.ts'
 import { formatTable } from './report/table.ts'
+import { resumeStorm } from './resume-storm/resume-storm.ts'
 
-const benches: readonly Bench[] = [fanout, decode, latency, memory, bundle]
+const benches: readonly Bench[] = [fanout, decode, latency, memory, resumeStorm, bundle]
 
 const usage = `npm run bench -- [name ...] [--json] [--quick]
 names: ${benches.map(({ name }) => name).join(' ')} (default: all)`

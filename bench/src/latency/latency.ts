@@ -38,21 +38,18 @@ export const latency: Bench = {
       const listening: Listener = start(new Child<ListenerMethods>('./listener.js', import.meta.url))
       await listening.call('listen', { database: cluster.url, notifications })
       const client: Listener = start(new Child<ListenerMethods>('./listener.js', import.meta.url))
-      const page = await server.call('page', [channel])
-      await client.call('open', { origin: `http://127.0.0.1:${port}`, page, channel })
       const crowd = start(new Child<LoadMethods>('../load/main.js', import.meta.url))
 
       const rows: Row[] = []
       let connected = 1
       for (const subscribers of subscriberCounts) {
+        // The client that is looked at comes in the middle of the crowd, and so gets its messages.
         const more = subscribers - connected
-        if (more > 0) {
-          const sessions = await server.call('sessions', more)
-          const tokens = sessions.map(({ token }) => token)
-          const dialect = { kind: 'lockstep', path: '/lockstep', channel, tokens } as const
-          await crowd.call('connect', { port, count: more, dialect })
-          connected = subscribers
-        }
+        await join(server, crowd, port, Math.floor(more / 2))
+        const page = await server.call('page', [channel])
+        await client.call('open', { origin: `http://127.0.0.1:${port}`, page, channel })
+        await join(server, crowd, port, Math.ceil(more / 2))
+        connected = subscribers
         rows.push(...(await compare(sql, client, listening, subscribers, options)))
       }
       return rows
@@ -62,6 +59,23 @@ export const latency: Bench = {
       await cluster.stop()
     }
   },
+}
+
+/** Adds light subscribers. */
+async function join(
+  server: Child<SyncedServerMethods>,
+  crowd: Child<LoadMethods>,
+  port: number,
+  count: number,
+): Promise<void> {
+  if (count === 0) return
+  const sessions = await server.call('sessions', count)
+  const tokens = sessions.map(({ token }) => token)
+  await crowd.call('connect', {
+    port,
+    count,
+    dialect: { kind: 'lockstep', path: '/lockstep', channel, tokens },
+  })
 }
 
 /** The control's table: a trigger notifies within the same insert. */

@@ -9,7 +9,7 @@ export type Sightings = readonly (readonly [id: number, at: bigint])[]
 
 /** A process that waits for rows: Lockstep's client, or bare LISTEN. */
 export type ListenerMethods = {
-  /** Opens a real client on what a page carries; resolves when its channel is live. */
+  /** Opens a real client on what a page carries, in place of one that is open; resolves when its channel is live. */
   open(from: { readonly origin: string; readonly page: PageState; readonly channel: string }): Promise<void>
   /** LISTENs on a notification channel whose payloads are ids. */
   listen(on: { readonly database: string; readonly notifications: string }): Promise<void>
@@ -26,6 +26,7 @@ function saw(id: number): void {
 
 const methods: ListenerMethods = {
   open: async ({ origin, page, channel }) => {
+    await close()
     const client = createClient(
       { page: { ...page, url: `${origin}${page.url}` } },
       { transport: webSocketTransport(WebSocket) },

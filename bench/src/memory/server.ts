@@ -19,6 +19,8 @@ export type MemoryMethods = {
   start(name: ContenderName): Promise<void>
   /** Adds so many idle subscribers; resolves with the footprint after that. */
   connect(count: number): Promise<Footprint>
+  /** The ms in which so many subscribers are there. */
+  handshakes(count: number): Promise<number>
 }
 
 let contender: Contender | undefined
@@ -27,13 +29,22 @@ let load: Child<LoadMethods> | undefined
 const methods: MemoryMethods = {
   start: async (name) => {
     contender = await startContender(name)
-    load = new Child<LoadMethods>('../load/main.js', import.meta.url)
+    load = new Child<LoadMethods>('../load/main.js', import.meta.url, { core: 'load' })
   },
   connect: async (count) => {
-    if (contender === undefined || load === undefined) throw new Error('not started')
-    await load.call('connect', { port: contender.port, count, dialect: contender.dialect(count) })
+    await join(count)
     return settledFootprint()
   },
+  handshakes: async (count) => {
+    const start = performance.now()
+    await join(count)
+    return performance.now() - start
+  },
+}
+
+async function join(count: number): Promise<void> {
+  if (contender === undefined || load === undefined) throw new Error('not started')
+  await load.call('connect', { port: contender.port, count, dialect: contender.dialect(count) })
 }
 
 /** What is garbage goes over several collections: finalisers of one free what the next can collect. */

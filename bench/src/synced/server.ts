@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { PageSession, PageState } from '@lockstep/protocol'
-import { createSyncServer, type SyncServer, type SyncServerStatus } from '@lockstep/server'
+import { createSyncServer, type SyncServer, type SyncServerStatus, silentLogger } from '@lockstep/server'
 import { listen } from '../load/listen.ts'
 import { answerCalls } from '../process/answer.ts'
 import { itemsSync } from './items.ts'
@@ -34,6 +34,7 @@ const methods: SyncedServerMethods = {
       authenticate: () => null,
       setup: 'apply',
       slot: 'bench',
+      logger: silentLogger,
       limits: { tokenTtlMs: 8 * 3_600_000 },
     })
     server.attach(http)

@@ -348,8 +348,8 @@ export class ServerConnection implements Link {
   }
 
   /** Something arrives that is no message. */
-  garble(): void {
-    this.events.message('{')
+  garble(text: string): void {
+    this.events.message(text)
   }
 
   cut(code = 1006, reason = ''): void {

@@ -117,16 +117,18 @@ describe('positions', () => {
     expect(a.status).toEqual({ state: 'live', reset: 'truncated' })
   })
 
-  test('a message that is no JSON begins the connection anew', async () => {
-    const { server, runtime, live, errors } = stage()
-    const client = live()
-    // The transport's own event: the scripted server cannot say anything wrong.
-    server.connection.garble()
-    expect(client.status.state).toBe('offline')
-    expect(errors).toHaveLength(1)
-    await runtime.advance(300)
-    expect(server.connections).toHaveLength(2)
-  })
+  test.each(['{', 'null', '{"type":"transaction","channel":"a"}'])(
+    'the message %s begins the connection anew',
+    async (text) => {
+      const { server, runtime, live, errors } = stage()
+      const client = live()
+      server.connection.garble(text)
+      expect(client.status.state).toBe('offline')
+      expect(errors).toHaveLength(1)
+      await runtime.advance(300)
+      expect(server.connections).toHaveLength(2)
+    },
+  )
 })
 
 describe('a cut after any message', () => {

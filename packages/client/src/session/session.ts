@@ -129,17 +129,19 @@ export class Session {
 
   // ---- hearing --------------------------------------------------------------------------------------
 
+  /** One message. What cannot be understood begins the connection anew, from the positions before it. */
   receive(text: string): void {
-    let message: ServerMessage
     try {
-      // The server is trusted to send what the protocol says; what it does not say is skipped below.
-      message = JSON.parse(text) as ServerMessage
+      // The server is trusted to send what the protocol says; anything else throws below or is skipped.
+      this.#hear(JSON.parse(text) as ServerMessage, text.length)
     } catch (error) {
       this.#report(error)
       this.#restart()
-      return
     }
-    if (message.type === 'transaction') this.#heldChars += text.length
+  }
+
+  #hear(message: ServerMessage, chars: number): void {
+    if (message.type === 'transaction') this.#heldChars += chars
     switch (message.type) {
       case 'welcome':
         this.use({ id: message.session, token: message.token })

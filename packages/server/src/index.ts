@@ -1,6 +1,7 @@
 export { embedJson, LockstepError } from '@lockstep/protocol'
 export { collection, defineSync } from './definition/define.ts'
 export type { Audience, ChannelRule, CollectionRule, SyncDefinition, User } from './definition/definition.ts'
+export { assertDatabaseUrl, connectionFault } from './fault/connection.ts'
 export type { Limits } from './limits.ts'
 export { defaultLimits } from './limits.ts'
 export type { Logger } from './runtime/logger.ts'

@@ -1,6 +1,12 @@
 import type { Server } from 'node:http'
 import { LockstepError } from '@lockstep/protocol'
-import { createSyncServer, type Logger, type SyncServer } from '@lockstep/server'
+import {
+  assertDatabaseUrl,
+  connectionFault,
+  createSyncServer,
+  type Logger,
+  type SyncServer,
+} from '@lockstep/server'
 import { type Context, Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { HTTPException } from 'hono/http-exception'
@@ -44,8 +50,12 @@ export interface Scrum {
 /** Pages that a database connection of its own renders; writes go through the sync server's. */
 const readConnectionsMax = 5
 
-/** The whole application on one database, not listening anywhere yet. */
+/**
+ * The whole application on one database, not listening anywhere yet.
+ * @throws SetupError saying what is wrong with the database and what mends it
+ */
 export async function createScrum(options: ScrumOptions): Promise<Scrum> {
+  assertDatabaseUrl(options.databaseUrl)
   const assets = await loadAssets()
   const sql = postgres(options.databaseUrl, { max: readConnectionsMax, onnotice: () => {} })
   try {
@@ -80,7 +90,7 @@ export async function createScrum(options: ScrumOptions): Promise<Scrum> {
     }
   } catch (error) {
     await sql.end({ timeout: 1 })
-    throw error
+    throw connectionFault(error, options.databaseUrl) ?? error
   }
 }
 

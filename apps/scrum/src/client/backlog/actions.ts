@@ -106,6 +106,9 @@ export class Actions {
 
   destroyItem(item: Item): void {
     const tasks = byItem(this.#project.tasks.all()).of(item.id)
+    for (const field of ['user_story', 'description'] as const) {
+      this.#drafts.set(itemDraft(item, field), undefined)
+    }
     const write = this.#project.items.destroy(item.id)
     this.#run(itemKey(item.id), 'The item was not deleted', write)
     this.#toasts.add({

@@ -17,6 +17,7 @@ import { Highlights } from './highlights.ts'
 import { Keyed } from './keyed.ts'
 import { News } from './news.ts'
 import { Pending } from './pending.ts'
+import { useRescue } from './rescue.ts'
 import { figuresOf, Summary } from './summary.tsx'
 
 interface BacklogProps {
@@ -45,6 +46,8 @@ function Backlog({ page }: BacklogProps): ReactElement {
   const tasks = useCollection(channel.tasks, tasksByItem)
   const members = useCollection(channel.members, membersByName)
   const project = useRow(channel.projects, projectId)
+  const toasts = useToasts()
+  useRescue(items, tasks.of, parts, toasts)
   const figures = figuresOf(items)
   const name = project?.name ?? 'Project'
 

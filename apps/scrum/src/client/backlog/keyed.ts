@@ -9,6 +9,10 @@ export class Keyed<V> {
     return this.#values.get(key)
   }
 
+  keys(): string[] {
+    return [...this.#values.keys()]
+  }
+
   set(key: string, value: V | undefined): void {
     if (this.#values.get(key) === value) return
     if (value === undefined) this.#values.delete(key)

@@ -1,0 +1,45 @@
+import { useEffect, useRef } from 'react'
+import type { Item, Task } from '../../model/board.ts'
+import type { Toasts } from '../shell/toasts.tsx'
+import type { Actions } from './actions.ts'
+import type { Draft, Drafts } from './drafts.ts'
+
+/**
+ * When someone else deletes an item that the viewer is writing in, the text is not lost without a word: the
+ * item can be brought back with it.
+ */
+export function useRescue(
+  items: readonly Item[],
+  tasksOf: (itemId: number) => readonly Task[],
+  parts: { readonly actions: Actions; readonly drafts: Drafts },
+  toasts: Toasts,
+): void {
+  const last = useRef({ items, tasksOf })
+  useEffect(() => {
+    const { actions, drafts } = parts
+    const before = last.current
+    last.current = { items, tasksOf }
+    for (const key of drafts.keys()) {
+      const [collection, id, field] = key.split('/')
+      const draft = drafts.get(key)
+      if (collection !== 'items' || draft === undefined) continue
+      if (items.some((item) => String(item.id) === id)) continue
+      drafts.set(key, undefined)
+      const lost = before.items.find((item) => String(item.id) === id)
+      if (lost === undefined || draft.text === draft.base) continue
+      const rescued = withDraft(lost, field, draft)
+      toasts.add({
+        kind: 'problem',
+        text: `“${lost.user_story}” was deleted while you were writing in it.`,
+        action: {
+          label: 'Bring it back with my text',
+          run: () => actions.restoreItem(rescued, before.tasksOf(lost.id)),
+        },
+      })
+    }
+  }, [items, tasksOf, parts, toasts])
+}
+
+function withDraft(item: Item, field: string | undefined, { text }: Draft): Item {
+  return field === 'description' ? { ...item, description: text } : { ...item, user_story: text.trim() }
+}

@@ -1,13 +1,29 @@
 import { LockstepError } from '@lockstep/protocol'
 import type { Sql } from 'postgres'
+import type { Runtime, Timer } from '../runtime/runtime.ts'
 
 interface Waiter {
   resolve(lsn: number): void
   reject(error: Error): void
 }
 
+/**
+ * A walsender that is about to sleep can miss that WAL was flushed, and then sleeps on until something else
+ * wakes it. A mark that is this late gets it woken, which costs one small message.
+ */
+const lateMs = 10
+const lateMaxMs = 250
+
 /** Prefix of the messages that barriers are made of. */
 export const barrierPrefix = 'lockstep.barrier'
+
+export interface BarrierOptions {
+  readonly sql: Sql
+  readonly slot: string
+  readonly runtime: Runtime
+  /** Makes the walsender look for new WAL. */
+  readonly wake: () => void
+}
 
 /**
  * Sends marks through the WAL and tells when they come out of the stream. Calls that come while a mark is
@@ -15,6 +31,9 @@ export const barrierPrefix = 'lockstep.barrier'
  */
 export class Barriers {
   readonly #sql: Sql
+  readonly #runtime: Runtime
+  readonly #wake: () => void
+  #late: Timer | undefined
   readonly #slot: string
   /** Tells our marks from those of other processes. */
   readonly #name: string
@@ -27,10 +46,12 @@ export class Barriers {
   /** Whether pg_logical_emit_message can flush (Postgres 17). */
   flushes = true
 
-  constructor(sql: Sql, slot: string, name: string) {
+  constructor({ sql, slot, runtime, wake }: BarrierOptions) {
     this.#sql = sql
     this.#slot = slot
-    this.#name = name
+    this.#runtime = runtime
+    this.#wake = wake
+    this.#name = runtime.randomText(9)
   }
 
   /** @returns an LSN such that whatever committed before the call has a smaller one, and all later a greater. */
@@ -53,12 +74,20 @@ export class Barriers {
     }
   }
 
-  /** Gives up all calls, e.g. because a new slot does not hold the marks of the old one. */
+  /** Marks that were on their way are not in a new slot: sends new ones. */
+  resend(): void {
+    this.#waiting.push(...[...this.#sent.values()].flat())
+    this.#sent.clear()
+    if (!this.#sending) void this.#send()
+  }
+
+  /** Gives up all calls. */
   fail(error: Error): void {
     const all = [...this.#sent.values()].flat()
     this.#sent.clear()
     all.push(...this.#waiting)
     this.#waiting = []
+    this.#late?.cancel()
     for (const waiter of all) waiter.reject(error)
   }
 
@@ -72,12 +101,24 @@ export class Barriers {
       this.#sent.set(number, waiters)
       try {
         await this.#write(`${this.#name} ${number}`)
+        this.#watch()
       } catch (cause) {
-        this.#sent.delete(number)
+        // Otherwise `resend` has taken them over.
+        if (!this.#sent.delete(number)) continue
         for (const waiter of waiters) waiter.reject(new LockstepError('unavailable', undefined, { cause }))
       }
     }
     this.#sending = false
+  }
+
+  #watch(afterMs: number = lateMs): void {
+    if (this.#late !== undefined || this.#sent.size === 0) return
+    this.#late = this.#runtime.timer(afterMs, () => {
+      this.#late = undefined
+      if (this.#sent.size === 0) return
+      this.#wake()
+      this.#watch(Math.min(2 * afterMs, lateMaxMs))
+    })
   }
 
   #write(content: string): Promise<unknown> {

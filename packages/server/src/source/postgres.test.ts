@@ -332,9 +332,12 @@ describe('start and restart', () => {
 
   it('G11: begins a new epoch when the slot is dropped under it', async () => {
     const { source, sink, log } = await start()
-    await sql`SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = ${database.name}`
+    await terminate()
+    // Its mark goes with the slot.
+    const barrier = source.barrier()
     await dropSlot()
     await eventually(() => sink.epochs.length === 2)
+    await barrier
     await eventually(() => source.status().connected)
     await sql`INSERT INTO tasks VALUES (1, 1)`
     await source.barrier()
@@ -368,8 +371,13 @@ describe('start and restart', () => {
 
   async function dropSlot(): Promise<void> {
     await eventually(async () => {
+      await terminate()
       await sql`SELECT pg_drop_replication_slot(${database.name})`
     })
+  }
+
+  async function terminate(): Promise<void> {
+    await sql`SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = ${database.name}`
   }
 })
 

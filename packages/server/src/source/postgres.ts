@@ -84,7 +84,12 @@ class PostgresSource implements Source {
       fingerprint: options.fingerprint,
     }
     this.#sql = connect(options.url, { max: 2, applicationName: `lockstep ${slot} control` })
-    this.#barriers = new Barriers(this.#sql, slot, this.#runtime.randomText(9))
+    this.#barriers = new Barriers({
+      sql: this.#sql,
+      slot,
+      runtime: this.#runtime,
+      wake: () => this.#stream?.poke(),
+    })
   }
 
   async start(sink: SourceSink): Promise<void> {
@@ -138,8 +143,10 @@ class PostgresSource implements Source {
     for (;;) {
       try {
         const epoch = await this.#ensureEpoch()
-        if (epoch.epoch !== this.#epoch) this.#begin(epoch, sink)
+        const isNew = epoch.epoch !== this.#epoch
+        if (isNew) this.#begin(epoch, sink)
         await this.#startStream()
+        if (isNew) this.#barriers.resend()
         return
       } catch (error) {
         const pid = busyPid(error)

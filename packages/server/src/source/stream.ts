@@ -23,8 +23,10 @@ export interface StreamReader {
   acknowledged(): number
 }
 
-const statusMs = 1_000
-const quietStatusMs = 10_000
+/** Also the longest that a commit waits when the walsender missed its wake-up. @see Barriers */
+const statusMs = 250
+/** How often a reply is asked for, to tell a silent connection from a dead one. */
+const questionMs = 10_000
 const silenceMs = 60_000
 
 const postgresEpochMs = 946_684_800_000
@@ -39,8 +41,7 @@ export class ReplicationStream {
   readonly #status: Buffer = Buffer.alloc(34)
   #end: (error: Error | undefined) => void = () => {}
   #timer: Timer | undefined
-  #told = -1
-  #toldAt = 0
+  #askedAt = 0
   #finished = false
   #heard = true
   #heardAt: number
@@ -99,6 +100,11 @@ export class ReplicationStream {
     if (!this.#isPaused()) this.#wire.resume()
   }
 
+  /** Makes the walsender look for new WAL. */
+  poke(): void {
+    if (this.#timer !== undefined) this.#sendStatus(false)
+  }
+
   #isPaused(): boolean {
     return this.#held !== undefined
   }
@@ -141,8 +147,9 @@ export class ReplicationStream {
       this.#finish(new Error('the database has been silent for a minute'))
       return
     }
-    const quiet = now - this.#toldAt >= quietStatusMs
-    if (quiet || this.#options.reader.acknowledged() !== this.#told) this.#sendStatus(quiet)
+    const ask = now - this.#askedAt >= questionMs
+    if (ask) this.#askedAt = now
+    this.#sendStatus(ask)
     this.#timer = runtime.timer(statusMs, () => this.#tick())
   }
 
@@ -156,8 +163,6 @@ export class ReplicationStream {
     writeLsn(status, lsn, 17)
     writeLsn(status, Math.max(0, now - postgresEpochMs) * 1000, 25)
     status[33] = replyRequested ? 1 : 0
-    this.#told = lsn
-    this.#toldAt = now
     this.#wire.sendCopyData(status)
   }
 

@@ -80,7 +80,7 @@ function Backlog({ page }: BacklogProps): ReactElement {
         </header>
         <div className="backlog">
           <section className="backlog-items" aria-label="Items">
-            <Composer where="top" />
+            <Composer where="top" first={items.length === 0} />
             {items.length === 0 ? <Empty /> : <BacklogList items={items} tasks={tasks} />}
             {items.length > 0 && <Composer where="bottom" />}
           </section>

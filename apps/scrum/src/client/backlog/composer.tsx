@@ -4,7 +4,14 @@ import { PlusIcon } from '../shell/icons.tsx'
 import { useBoard } from './board-context.tsx'
 
 /** A line for a new item; Enter adds it and is ready for the next. */
-export function Composer({ where }: { where: 'top' | 'bottom' }): ReactElement {
+export function Composer({
+  where,
+  first = false,
+}: {
+  where: 'top' | 'bottom'
+  /** Whether there is no item yet. */
+  first?: boolean
+}): ReactElement {
   const { actions } = useBoard()
   const [text, setText] = useState('')
   const id = useId()
@@ -26,7 +33,7 @@ export function Composer({ where }: { where: 'top' | 'bottom' }): ReactElement {
       <input
         id={id}
         className="composer-field"
-        placeholder={where === 'top' ? 'Add an item at the top' : 'Add an item at the bottom'}
+        placeholder={first ? 'Add the first item' : `Add an item at the ${where}`}
         value={text}
         maxLength={userStoryLengthMax}
         autoComplete="off"

@@ -49,7 +49,7 @@ export const ArrowIcon = () => <Icon d="M4 10h12M11 5l5 5-5 5" />
 /** Three bars in step. */
 export const Logo = () => (
   <svg width="28" height="28" viewBox="0 0 32 32" aria-hidden="true">
-    <rect width="32" height="32" rx="8" fill="#1d1b16" />
+    <rect className="logo-tile" width="32" height="32" rx="8" />
     <rect x="6" y="8" width="13" height="4.5" rx="2.25" fill="#ffd43b" />
     <rect x="9.5" y="14" width="13" height="4.5" rx="2.25" fill="#ffd43b" />
     <rect x="13" y="20" width="13" height="4.5" rx="2.25" fill="#ffd43b" />

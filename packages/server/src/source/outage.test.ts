@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { cutProxy, eventually } from '@lockstep/testing'
 import postgres, { type Sql } from 'postgres'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../embedded/index.ts'
 import { silentLogger } from '../runtime/logger.ts'
 import { postgresSource } from './postgres.ts'
@@ -14,6 +14,7 @@ const tasks = tableCollection('tasks', ['id', 'note'])
 
 let cluster: EmbeddedPostgres
 let folder: string
+const closing: (() => Promise<unknown>)[] = []
 let sql: Sql
 
 beforeAll(async () => {
@@ -25,6 +26,10 @@ beforeAll(async () => {
   await sql.unsafe(
     'CREATE TABLE tasks (id int PRIMARY KEY, note text); ALTER TABLE tasks REPLICA IDENTITY FULL',
   )
+})
+
+afterEach(async () => {
+  await Promise.all(closing.splice(0).map((close) => close()))
 })
 
 afterAll(async () => {
@@ -58,10 +63,9 @@ function writeOn(from: number): { stop(): Promise<number> } {
 
 describe('an outage of Postgres', () => {
   it.each(['kill', 'stop', 'terminate'] as const)('(%s) loses nothing and doubles nothing', async (how) => {
-    await sql`TRUNCATE tasks`
+    await eventually(() => sql`TRUNCATE tasks`)
     let breaks = 0
     const warn = (line: string): void => {
-      console.log(Date.now(), line)
       if (line.startsWith('The replication stream ended')) breaks++
     }
     const source = postgresSource({
@@ -71,15 +75,17 @@ describe('an outage of Postgres', () => {
       slot: `outage_${how}`,
       logger: { ...silentLogger, warn },
     })
+    closing.push(() => source.close())
     const sink = new RecordingSink()
     await source.start(sink)
     const writer = writeOn(1)
+    closing.push(() => writer.stop())
     for (let round = 0; round < 3; round++) {
       const before = sink.transactions.length
       await eventually(() => sink.transactions.length > before + 20)
       if (how === 'kill') await cluster.kill()
       else if (how === 'stop') await cluster.stop()
-      else await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_replication`.catch(() => {})
+      else await eventually(() => sql`SELECT pg_terminate_backend(pid) FROM pg_stat_replication`)
       await eventually(() => breaks > round)
       if (how !== 'terminate') await cluster.start()
       await eventually(() => source.status().connected)
@@ -89,7 +95,6 @@ describe('an outage of Postgres', () => {
     const ids = sink.events.map(({ after }) => Number(after?.[0]))
     expect(ids).toEqual(Array.from({ length: end - 1 }, (_, i) => i + 1))
     expect(sink.epochs).toHaveLength(1)
-    await source.close()
   })
 
   it('in mid-transaction gives the transaction anew, whole, once', async () => {
@@ -102,6 +107,7 @@ describe('an outage of Postgres', () => {
       fingerprint: 'x',
       slot: 'outage_cut',
     })
+    closing.push(() => source.close())
     const sink = new RecordingSink()
     await source.start(sink)
     const change = sink.change.bind(sink)
@@ -115,7 +121,6 @@ describe('an outage of Postgres', () => {
     expect(seen).toBeGreaterThan(50_001)
     expect(sink.events).toHaveLength(50_001)
     expect(new Set(sink.events.map(({ after }) => after?.[0])).size).toBe(50_001)
-    await source.close()
     await proxy.close()
   })
 
@@ -126,6 +131,7 @@ describe('an outage of Postgres', () => {
       fingerprint: 'x',
       slot: 'outage_late',
     })
+    closing.push(() => source.close())
     await source.start(new RecordingSink())
     await sql`INSERT INTO tasks VALUES (-1, 'x')`
     await source.barrier()
@@ -135,13 +141,13 @@ describe('an outage of Postgres', () => {
     await cluster.start()
     await eventually(() => source.status().connected)
     await eventually(() => sql`SELECT 1`)
-    await source.close()
   })
 })
 
 describe('a large transaction', () => {
   it('streams through with bounded memory', async () => {
     const source = postgresSource({ url: cluster.url, collections: [tasks], fingerprint: 'x', slot: 'large' })
+    closing.push(() => source.close())
     let rows = 0
     let most = 0
     const nothing = (): void => {}
@@ -163,6 +169,5 @@ describe('a large transaction', () => {
     expect(rows).toBe(200_001)
     // 200 MB went through.
     expect(most - before).toBeLessThan(120_000_000)
-    await source.close()
   })
 })

@@ -156,6 +156,42 @@ describe('rows', () => {
   })
 })
 
+describe('writers with synchronous_commit = off', () => {
+  it('are seen without another write, and at once by a barrier', async () => {
+    const { source, sink } = await start()
+    const write = (id: number): Promise<unknown> =>
+      sql.begin(async (tx) => {
+        await tx`SET LOCAL synchronous_commit = off`
+        await tx`INSERT INTO tasks VALUES (${id}, 1)`
+      })
+    await write(1)
+    await eventually(() => sink.events.length === 1)
+    await write(2)
+    await source.barrier()
+    expect(sink.events).toHaveLength(2)
+  })
+})
+
+describe('a sink that throws', () => {
+  it('gets the transaction again, whole', async () => {
+    const running = await start()
+    const change = running.sink.change.bind(running.sink)
+    let failed = false
+    running.sink.change = (...event) => {
+      change(...event)
+      if (failed || running.sink.transactions.length === 0) return
+      failed = true
+      throw new Error('on purpose')
+    }
+    await sql`INSERT INTO tasks VALUES (1, 1)`
+    await sql`INSERT INTO tasks VALUES (2, 1), (3, 1)`
+    await sql`INSERT INTO tasks VALUES (4, 1)`
+    expect((await eventsOf(running)).map(({ after }) => after?.[0])).toEqual(['1', '2', '3', '4'])
+    expect(failed).toBe(true)
+    expect(running.log.lines.join()).toContain('on purpose')
+  })
+})
+
 describe('messages', () => {
   it('come in their place among the rows of their transaction', async () => {
     const running = await start()

@@ -11,6 +11,7 @@ export default defineConfig({
       { find: '@lockstep/client', replacement: source('packages/client/src/index.ts') },
       { find: '@lockstep/protocol', replacement: source('packages/protocol/src/index.ts') },
       { find: '@lockstep/server/embedded', replacement: source('packages/server/src/embedded/index.ts') },
+      { find: '@lockstep/server/stages', replacement: source('packages/server/src/stages.ts') },
       { find: '@lockstep/server', replacement: source('packages/server/src/index.ts') },
       { find: '@lockstep/testing', replacement: source('packages/testing/src/index.ts') },
     ],

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { startEmbeddedPostgres } from '@lockstep/server/embedded'
 import postgres, { type Sql } from 'postgres'
-import { type Bench, type BenchOptions, type Row, ratioOf, row } from '../bench.ts'
+import { type Bench, type Row, ratioOf, row } from '../bench.ts'
 import type { MemoryMethods } from '../memory/server.ts'
 import { Child } from '../process/child.ts'
 import { within } from '../process/deadline.ts'
@@ -44,16 +44,17 @@ export const resumeStorm: Bench = {
       writer.start()
       const resumed: Storm[] = []
       const reloaded: Storm[] = []
+      const handshakes: number[] = []
       for (let round = 0; round < (options.quick ? 1 : 3); round++) {
-        options.log(`round ${round + 1}: cut, back with positions, cut, back without`)
+        options.log(`round ${round + 1}: bare handshakes; cut, back with positions; cut, back without`)
+        handshakes.push(await bareHandshakes(clients))
         resumed.push(await storm(server, crowd, false))
         reloaded.push(await storm(server, crowd, true))
       }
       const written = await writer.stop()
       options.log(`${written} changes were written meanwhile; comparing rows`)
       const tally = await settle(sql, server, crowd)
-      const handshakes = await bareHandshakes(clients, options)
-      return rowsOf(clients, resumed, reloaded, tally, handshakes)
+      return rowsOf(clients, resumed, reloaded, tally, median(handshakes))
     } finally {
       await writer.stop()
       await Promise.all([crowd.stop(), server.stop()])
@@ -169,18 +170,13 @@ async function settle(sql: Sql, server: Server, crowd: Crowd): Promise<Tally> {
   }
 }
 
-/** The control: the time in which so many bare WebSocket handshakes of `ws` are through. */
-async function bareHandshakes(clients: number, options: BenchOptions): Promise<number> {
-  const times: number[] = []
-  for (let round = 0; round < (options.quick ? 1 : 3); round++) {
-    options.log(`control: ${clients} bare handshakes`)
-    const server = new Child<MemoryMethods>('../memory/server.js', import.meta.url, { core: 'server' })
-    try {
-      await server.call('start', 'ws')
-      times.push(await server.call('handshakes', clients))
-    } finally {
-      await server.stop()
-    }
+/** The control: the ms in which so many bare WebSocket handshakes of `ws` are through. */
+async function bareHandshakes(clients: number): Promise<number> {
+  const server = new Child<MemoryMethods>('../memory/server.js', import.meta.url, { core: 'server' })
+  try {
+    await server.call('start', 'ws')
+    return await server.call('handshakes', clients)
+  } finally {
+    await server.stop()
   }
-  return median(times)
 }

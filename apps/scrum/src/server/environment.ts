@@ -1,5 +1,5 @@
 import type { SyncServer } from '@lockstep/server'
-import type { Context, Hono } from 'hono'
+import type { Hono } from 'hono'
 import type { Viewer } from '../model/board.ts'
 import type { Database } from './database/connection.ts'
 
@@ -19,4 +19,3 @@ export interface ProjectEnvironment {
 }
 
 export type ProjectRoutes = Hono<ProjectEnvironment>
-export type ProjectContext = Context<ProjectEnvironment>

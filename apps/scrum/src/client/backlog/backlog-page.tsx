@@ -1,4 +1,4 @@
-import { useCollection, useRow } from '@lockstep/client/react'
+import { useChannelStatus, useCollection, useRow } from '@lockstep/client/react'
 import { type ReactElement, useEffect, useState } from 'react'
 import { figureText, type Member } from '../../model/board.ts'
 import type { Page } from '../../model/page.ts'
@@ -18,6 +18,7 @@ import { Keyed } from './keyed.ts'
 import { News } from './news.ts'
 import { Pending } from './pending.ts'
 import { useRescue } from './rescue.ts'
+import { watchResets } from './resets.ts'
 import { figuresOf, Summary } from './summary.tsx'
 
 interface BacklogProps {
@@ -48,9 +49,11 @@ function Backlog({ page }: BacklogProps): ReactElement {
   const project = useRow(channel.projects, projectId)
   const toasts = useToasts()
   useRescue(items, tasks.of, parts, toasts)
+  const status = useChannelStatus(channel)
   const figures = figuresOf(items)
   const name = project?.name ?? 'Project'
 
+  if (status.state === 'revoked' || status.state === 'refused') return <Gone page={page} />
   return (
     <BoardContext value={parts}>
       <TopBar theme={theme} viewer={viewer} place={name}>
@@ -91,6 +94,22 @@ function Backlog({ page }: BacklogProps): ReactElement {
   )
 }
 
+/** The project was taken away while one looked at it: its rows are gone from the page already. */
+function Gone({ page }: Pick<BacklogProps, 'page'>): ReactElement {
+  return (
+    <>
+      <TopBar theme={page.theme} viewer={page.viewer} />
+      <main id="main" className="page problem" tabIndex={-1}>
+        <h1>This project is no longer open to you</h1>
+        <p role="alert">You were taken off the project’s team, or the project was deleted.</p>
+        <a className="button" href="/">
+          Go to your projects
+        </a>
+      </main>
+    </>
+  )
+}
+
 function Empty(): ReactElement {
   return (
     <div className="empty">
@@ -122,9 +141,11 @@ function useBoardParts(project: ProjectChannel, projectId: number): BoardParts {
   })
   useEffect(() => {
     const stopLights = parts.highlights.watch(project)
+    const stopResets = watchResets(project, (text) => toasts.add({ kind: 'done', text }))
     const stopNews = parts.news.watch(project, ({ text }) => toasts.add({ kind: 'notice', text }))
     return () => {
       stopNews()
+      stopResets()
       stopLights()
     }
   }, [project, parts, toasts])

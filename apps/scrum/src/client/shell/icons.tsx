@@ -31,7 +31,6 @@ export const TrashIcon = () => (
   <Icon d="M3.5 5.5h13M8 5.5V3.5h4v2M5 5.5l.8 11h8.4l.8-11M8.4 8.8v4.6M11.6 8.8v4.6" />
 )
 export const CloseIcon = () => <Icon d="m5 5 10 10M15 5 5 15" />
-export const CheckIcon = () => <Icon d="m4.5 10.5 3.8 3.8 7.2-8.4" />
 export const SunIcon = () => (
   <Icon d="M13.2 10a3.2 3.2 0 1 1-6.4 0 3.2 3.2 0 0 1 6.4 0ZM10 2.5v1.6M10 15.9v1.6M2.5 10h1.6M15.9 10h1.6M4.7 4.7l1.1 1.1M14.2 14.2l1.1 1.1M4.7 15.3l1.1-1.1M14.2 5.8l1.1-1.1" />
 )
@@ -43,7 +42,6 @@ export const DownIcon = () => <Icon d="M10 4v11.5M5 10.5l5 5 5-5" />
 export const ToTopIcon = () => <Icon d="M4 4h12M10 16.5V8M5.5 12l4.5-4.5L14.5 12" />
 export const ToBottomIcon = () => <Icon d="M4 16h12M10 3.5V12M5.5 8l4.5 4.5L14.5 8" />
 export const HashIcon = () => <Icon d="M8 3.5 6.5 16.5M13.5 3.5 12 16.5M4 7.5h13M3 12.5h13" />
-export const TextIcon = () => <Icon d="M4 5.5h12M4 10h12M4 14.5h7" />
 export const ArrowIcon = () => <Icon d="M4 10h12M11 5l5 5-5 5" />
 
 /** Three bars in step. */

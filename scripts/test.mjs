@@ -57,7 +57,9 @@ async function readyBrowser(args) {
   if (!(await wantsBrowser(args))) return
   const { findChromium, installChromium } = await import('../packages/testing/dist/chromium.js')
   if (findChromium() !== undefined) return
+  const named = process.env.LOCKSTEP_CHROMIUM
   try {
+    if (named) throw new Error(`LOCKSTEP_CHROMIUM names ${named}, which is no program.`)
     await installChromium(console.log)
   } catch (error) {
     const fate = process.env.CI === 'true' ? 'fail, because CI=true' : 'are skipped'

@@ -34,7 +34,7 @@ function urlWith(change: (url: URL) => void): string {
 }
 
 describe('the address', () => {
-  it.each([
+  it.each<[string, () => string, RegExp]>([
     ['bad_url', () => 'localhost', /looks like postgres:\/\//],
     ['bad_url', () => 'mysql://localhost/x', /not the address of a Postgres/],
     ['unreachable', () => urlWith((url) => (url.port = '1')), /Nothing answers at 127\.0\.0\.1:1/],

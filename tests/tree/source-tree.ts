@@ -22,7 +22,8 @@ export function filesUnder(folder: string): string[] {
 export const readText = (path: string): string => readFileSync(join(root, path), 'utf8')
 
 /** Tests, and what stands in a package's `test` folder for them. */
-export const isTest = (path: string): boolean => /\.(test|testing|setup)\.tsx?$|\/harness\.ts$|^packages\/[^/]+\/test\//.test(path)
+export const isTest = (path: string): boolean =>
+  /\.(test|testing|setup)\.tsx?$|\/harness\.ts$|^packages\/[^/]+\/test\//.test(path)
 
 export const isSource = (path: string): boolean =>
   /\.tsx?$/.test(path) && !path.endsWith('.d.ts') && !isTest(path)

@@ -60,7 +60,9 @@ describe('startEmbeddedPostgres', () => {
       slots: '64',
     })
     await ask(cluster.url, 'CREATE DATABASE another')
-    expect(await ask(cluster.urlOf('another'), 'SELECT current_database() AS name')).toEqual({ name: 'another' })
+    expect(await ask(cluster.urlOf('another'), 'SELECT current_database() AS name')).toEqual({
+      name: 'another',
+    })
     const stranger = new URL(cluster.url)
     stranger.password = 'guess'
     await expect(ask(stranger.href, 'SELECT 1')).rejects.toThrow(/password authentication failed/)

@@ -51,6 +51,14 @@ describe('docs/protocol.md', () => {
     expect(unknown).toEqual([])
   })
 
+  it('names the tests of each promise that has some', () => {
+    const bare = [...rules].filter(
+      ([rule, text]) =>
+        rule.startsWith('G') && !/^Not tested: ./m.test(text) && !/`[\w./-]+\.test\.tsx?`/.test(text),
+    )
+    expect(bare.map(([rule]) => rule)).toEqual([])
+  })
+
   it('names only test files that are there and cite the promise', () => {
     const wrong = [...rules]
       .filter(([rule]) => rule.startsWith('G'))

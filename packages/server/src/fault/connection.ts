@@ -1,4 +1,4 @@
-import { SetupError } from './fault.ts'
+import { type FaultCode, SetupError } from './fault.ts'
 
 /** What a failed connection means, for the operator; undefined where the error is of another kind. */
 export function connectionFault(error: unknown, url: string): SetupError | undefined {
@@ -41,9 +41,16 @@ export function connectionFault(error: unknown, url: string): SetupError | undef
         error,
       )
     case '28000':
+      return fault('not_let_in', notLetIn(host, user, error.message), error)
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'CERT_HAS_EXPIRED':
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
       return fault(
-        'wrong_password',
-        `Postgres at ${host} does not let ${user} in: ${error.message}. For replication, pg_hba.conf needs a line for this user and host; on some hosts the user must be given REPLICATION.`,
+        'bad_certificate',
+        `The certificate of ${host} cannot be verified: ${error.message}. Give Node its authority in NODE_EXTRA_CA_CERTS, or take sslmode=require in DATABASE_URL, which encrypts without verifying.`,
         error,
       )
     case '3D000':
@@ -73,13 +80,15 @@ export function assertDatabaseUrl(url: string): void {
 const badUrlMessage =
   'DATABASE_URL is not the address of a Postgres. It looks like postgres://user:password@host:5432/database.'
 
-function fault(
-  code: 'unreachable' | 'bad_url' | 'wrong_password' | 'no_database',
-  message: string,
-  cause: Error,
-  sql?: string,
-): SetupError {
+function fault(code: FaultCode, message: string, cause: Error, sql?: string): SetupError {
   return new SetupError([sql === undefined ? { code, message } : { code, message, sql }], { cause })
+}
+
+function notLetIn(host: string, user: string, why: string): string {
+  const what = /no encryption/.test(why)
+    ? 'Does it want SSL? Add ?sslmode=require to DATABASE_URL.'
+    : 'Its pg_hba.conf needs a line for this user and host.'
+  return `Postgres at ${host} does not let ${user} in: ${why}. ${what}`
 }
 
 /** The parts of a URL that may be shown. */

@@ -11,6 +11,8 @@ export type FaultCode =
   | 'bad_url'
   | 'unreachable'
   | 'wrong_password'
+  | 'not_let_in'
+  | 'bad_certificate'
   | 'no_database'
   | 'too_old'
   | 'in_recovery'

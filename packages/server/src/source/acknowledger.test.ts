@@ -44,4 +44,13 @@ describe('Acknowledger', () => {
     acknowledger.given(100, 5_000)
     expect(acknowledger.acknowledge(6_000)).toBe(100)
   })
+
+  it('gives up the retention when the database needs the room', () => {
+    const acknowledger = new Acknowledger(60_000, 0)
+    acknowledger.given(100, 0)
+    acknowledger.hurry()
+    expect(acknowledger.acknowledge(1)).toBe(100)
+    acknowledger.given(200, 2)
+    expect(acknowledger.acknowledge(3)).toBe(100)
+  })
 })

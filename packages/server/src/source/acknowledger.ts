@@ -22,6 +22,13 @@ export class Acknowledger {
     // Otherwise the next mark tells; until then a little less is acknowledged.
   }
 
+  /** Gives up the retention for what was given so far: the database needs the room. */
+  hurry(): void {
+    const last = this.#marks.at(-1)
+    this.#marks.length = 0
+    if (last !== undefined) this.#acknowledged = Math.max(this.#acknowledged, last.lsn)
+  }
+
   /** LSN before which the slot may forget. Never falls. */
   acknowledge(now: number): number {
     for (;;) {

@@ -1,66 +1,22 @@
-import { createDatabase, eventually, type TestDatabase } from '@lockstep/testing'
-import postgres, { type Sql } from 'postgres'
+import { createDatabase, eventually } from '@lockstep/testing'
+import type { Sql } from 'postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Collection } from '../definition/definition.ts'
-import type { Logger } from '../runtime/logger.ts'
-import { type PostgresSourceOptions, postgresSource } from './postgres.ts'
-import { RecordingSink, tableCollection } from './recording-sink.ts'
-import type { Source } from './source.ts'
+import { eventsOf, SourceHarness } from './harness.ts'
+import { tableCollection } from './recording-sink.ts'
 
-const items = tableCollection('items', ['id', 'title', 'body'])
-const tasks = tableCollection('tasks', ['id', 'item_id'])
-
-let database: TestDatabase
+const items = SourceHarness.items
+let harness: SourceHarness
 let sql: Sql
-const sources: Source[] = []
+let start: SourceHarness['start']
 
 beforeEach(async () => {
-  database = await createDatabase()
-  sql = postgres(database.url, { max: 12, onnotice: () => {} })
-  await sql.unsafe(`
-    CREATE TABLE items (id int PRIMARY KEY, title text, body text);
-    ALTER TABLE items REPLICA IDENTITY FULL;
-    CREATE TABLE tasks (id int PRIMARY KEY, item_id int);
-    CREATE TABLE others (id int PRIMARY KEY);`)
+  harness = await SourceHarness.open(await createDatabase())
+  sql = harness.sql
+  start = (options) => harness.start(options)
 })
 
-afterEach(async () => {
-  await Promise.all(sources.splice(0).map((source) => source.close()))
-  await sql.end({ timeout: 1 })
-  await database.drop()
-})
-
-class Lines implements Logger {
-  readonly lines: string[] = []
-  debug = (line: string): void => void this.lines.push(line)
-  info = this.debug
-  warn = this.debug
-  error = this.debug
-}
-
-async function start(
-  options: Partial<PostgresSourceOptions> = {},
-): Promise<{ source: Source; sink: RecordingSink; log: Lines }> {
-  const log = new Lines()
-  const sink = new RecordingSink()
-  const source = postgresSource({
-    url: database.url,
-    collections: [items, tasks],
-    fingerprint: 'one',
-    slot: database.name,
-    logger: log,
-    ...options,
-  })
-  sources.push(source)
-  await source.start(sink)
-  return { source, sink, log }
-}
-
-/** Events since the last call, once all that was committed before is there. */
-async function eventsOf({ source, sink }: { source: Source; sink: RecordingSink }) {
-  await source.barrier()
-  return sink.transactions.splice(0).flatMap((transaction) => transaction.events)
-}
+afterEach(() => harness.close())
 
 describe('rows', () => {
   it('tells creates, updates and destroys with both row versions, in order', async () => {
@@ -188,7 +144,7 @@ describe('a sink that throws', () => {
     await sql`INSERT INTO tasks VALUES (4, 1)`
     expect((await eventsOf(running)).map(({ after }) => after?.[0])).toEqual(['1', '2', '3', '4'])
     expect(failed).toBe(true)
-    expect(running.log.lines.join()).toContain('on purpose')
+    expect(running.lines.join()).toContain('on purpose')
   })
 })
 
@@ -234,7 +190,7 @@ describe('changes of tables', () => {
       expect((await eventsOf(running)).map(({ of }) => of)).toEqual(['items', 'tasks'])
       expect(errors.map(([collection]) => collection)).toEqual([items])
       expect(errors[0]?.[1].message).toMatch(reason)
-      expect(running.log.lines.join('\n')).toMatch(reason)
+      expect(running.lines.join('\n')).toMatch(reason)
     },
   )
 
@@ -307,126 +263,5 @@ describe('barrier', () => {
     const { source } = await start()
     const all = await Promise.all(Array.from({ length: 500 }, () => source.barrier()))
     expect(new Set(all).size).toBeLessThanOrEqual(2)
-  })
-})
-
-describe('start and restart', () => {
-  it('G7: a restarted server reads again what was given within the retention, under the same epoch', async () => {
-    const first = await start()
-    await sql`INSERT INTO tasks VALUES (1, 1)`
-    await first.source.barrier()
-    await first.source.close()
-    const second = await start()
-    await sql`INSERT INTO tasks VALUES (2, 1)`
-    await second.source.barrier()
-    expect(second.sink.epochs.map(({ epoch }) => epoch)).toEqual(first.sink.epochs.map(({ epoch }) => epoch))
-    expect(second.sink.events.map(({ after }) => after?.[0])).toEqual(['1', '2'])
-    expect(second.sink.transactions[0]?.lsn).toBe(first.sink.transactions[0]?.lsn)
-    expect(second.sink.epochs[0]?.lsn).toBeLessThan(second.sink.transactions[0]?.lsn ?? 0)
-  })
-
-  it('does not give again what is older than the retention', async () => {
-    const first = await start({ retentionMs: 0 })
-    await sql`INSERT INTO tasks VALUES (1, 1)`
-    await first.source.barrier()
-    await first.source.close()
-    const second = await start()
-    expect(second.sink.events).toEqual([])
-    expect(second.sink.epochs[0]?.epoch).toBe(first.sink.epochs[0]?.epoch)
-  })
-
-  it.each([
-    ['the definition changed', {}, 'two', /definition or a column type changed/],
-    [
-      'the type of a column changed',
-      { change: 'ALTER TABLE items ALTER title TYPE varchar(9)' },
-      'one',
-      /column type/,
-    ],
-    ['the slot is gone', { change: 'drop slot' }, 'one', /slot is gone/],
-    ['the publication is gone', { change: 'DROP PUBLICATION %' }, 'one', /publication is gone/],
-    [
-      'the publication lost a table',
-      { change: 'ALTER PUBLICATION % DROP TABLE tasks' },
-      'one',
-      /not in the publication/,
-    ],
-  ] as const)('G11: begins a new epoch, loudly, when %s', async (_, facts, fingerprint, reason) => {
-    const first = await start()
-    await first.source.close()
-    if ('change' in facts) {
-      if (facts.change === 'drop slot') await dropSlot()
-      else await sql.unsafe(facts.change.replace('%', database.name))
-    }
-    const second = await start({ fingerprint })
-    expect(second.sink.epochs[0]?.epoch).not.toBe(first.sink.epochs[0]?.epoch)
-    expect(second.log.lines.join('\n')).toMatch(reason)
-    await sql`INSERT INTO tasks VALUES (1, 1)`
-    await second.source.barrier()
-    expect(second.sink.events).toHaveLength(1)
-  })
-
-  it('G11: begins a new epoch when the slot is dropped under it', async () => {
-    const { source, sink, log } = await start()
-    await terminate()
-    // Its mark goes with the slot.
-    const barrier = source.barrier()
-    await dropSlot()
-    await eventually(() => sink.epochs.length === 2)
-    await barrier
-    await eventually(() => source.status().connected)
-    await sql`INSERT INTO tasks VALUES (1, 1)`
-    await source.barrier()
-    expect(sink.events).toHaveLength(1)
-    expect(sink.epochs[1]?.lsn).toBeGreaterThan(sink.epochs[0]?.lsn ?? 0)
-    expect(log.lines.join('\n')).toMatch(/A new log begins/)
-  })
-
-  it('G11: begins a new epoch when the publication is dropped under it', async () => {
-    const { source, sink } = await start({ pollMs: 20 })
-    await sql.unsafe(`DROP PUBLICATION ${database.name}`)
-    await eventually(() => sink.epochs.length === 2)
-    await eventually(() => source.status().connected)
-    await sql`INSERT INTO tasks VALUES (1, 1)`
-    await source.barrier()
-    expect(sink.events).toHaveLength(1)
-  })
-
-  it('waits for a slot that another process reads, then names that process', async () => {
-    await start()
-    await expect(start({ busyMs: 300 })).rejects.toThrow(/in use by another process \(Postgres process \d+\)/)
-  })
-
-  it('takes over a slot as soon as the other lets go', async () => {
-    const first = await start()
-    const second = start()
-    await first.source.close()
-    const { sink } = await second
-    expect(sink.epochs[0]?.epoch).toBe(first.sink.epochs[0]?.epoch)
-  })
-
-  async function dropSlot(): Promise<void> {
-    await eventually(async () => {
-      await terminate()
-      await sql`SELECT pg_drop_replication_slot(${database.name})`
-    })
-  }
-
-  async function terminate(): Promise<void> {
-    await sql`SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = ${database.name}`
-  }
-})
-
-describe('status', () => {
-  it('tells where the stream is and what the slot holds back', async () => {
-    const { source, sink } = await start({ pollMs: 10, retainedBytesWarn: 1 })
-    await eventually(() => source.status().retainedBytes !== undefined)
-    expect(source.status()).toMatchObject({ connected: true, lsn: sink.lsn })
-  })
-
-  it('warns once when the slot holds back more than the bound', async () => {
-    const { log } = await start({ pollMs: 5, retainedBytesWarn: 1 })
-    await sql`INSERT INTO tasks SELECT i, 1 FROM generate_series(1, 1000) i`
-    await eventually(() => log.lines.some((line) => /holds back/.test(line)))
   })
 })

@@ -65,6 +65,7 @@ class PostgresSource implements Source {
   #epoch: string | undefined
   #retainedBytes: number | undefined
   #warned = false
+  #hurried = false
   #closed = false
   #wake: () => void = () => {}
   #running: Promise<void> | undefined
@@ -286,10 +287,12 @@ class PostgresSource implements Source {
       await this.#stream?.close()
       return
     }
-    const [row] = await this.#sql<{ bytes: number }[]>`
-      SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::float8 AS bytes
+    const [row] = await this.#sql<{ bytes: number; scarce: boolean }[]>`
+      SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::float8 AS bytes,
+        coalesce(wal_status = 'unreserved' OR safe_wal_size < pg_size_bytes('64MB'), false) AS scarce
       FROM pg_replication_slots WHERE slot_name = ${this.#plan.slot}`
     this.#retainedBytes = row?.bytes
+    if (row?.scarce === true) this.#hurry()
     const bound = this.#options.retainedBytesWarn ?? 1_073_741_824
     const beyond = (row?.bytes ?? 0) > bound
     if (beyond && !this.#warned)
@@ -298,6 +301,18 @@ class PostgresSource implements Source {
           'A long open transaction, or a server that cannot keep up, keeps Postgres from deleting it.',
       )
     this.#warned = beyond
+  }
+
+  /** Close to max_slot_wal_keep_size: a shorter resume after a restart is better than a lost slot. */
+  #hurry(): void {
+    const warned = this.#hurried
+    this.#hurried = true
+    this.#acknowledger.hurry()
+    this.#stream?.poke()
+    if (warned) return
+    this.#logger.warn(
+      `The replication slot ${this.#plan.slot} comes close to max_slot_wal_keep_size; it lets go of the retention. Raise that setting.`,
+    )
   }
 
   #sleep(ms: number): Promise<void> {

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
-import { connect as connectTcp, type Socket, type SocketConnectOpts } from 'node:net'
+import { connect as connectTcp, isIP, type Socket, type SocketConnectOpts } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { nodeRuntime } from '../runtime/node.ts'
 import { Framer } from './framer.ts'
 
 /** Where to connect, as `postgres` read it from the URL. */
@@ -114,13 +115,16 @@ export class Wire extends EventEmitter {
       }
       // TLS has no such way to read: it makes a Buffer per record.
       const socket = connectTcp(secure ? place : { ...place, onread: { buffer, callback: take } })
-      const timeout = setTimeout(() => {
+      const timeout = nodeRuntime.timer(connectMs, () => {
         socket.destroy(Object.assign(new Error('no answer in time'), { code: 'CONNECT_TIMEOUT' }))
-      }, connectMs)
+      })
       const opened = (ready: Socket): void => {
-        clearTimeout(timeout)
+        timeout.cancel()
         ready.removeListener('error', failed)
-        ready.on('error', (error) => this.emit('error', error))
+        ready.on('error', (error) => {
+          // Nobody listens any more once the connection was given up.
+          if (this.listenerCount('error') > 0) this.emit('error', error)
+        })
         ready.on('close', (hadError) => this.emit('close', hadError))
         ready.on('drain', () => this.emit('drain'))
         if (secure) ready.on('data', (chunk: Buffer) => this.#framer.take(chunk, chunk.length))
@@ -128,7 +132,7 @@ export class Wire extends EventEmitter {
         resolve(ready)
       }
       const failed = (error: Error): void => {
-        clearTimeout(timeout)
+        timeout.cancel()
         socket.destroy()
         reject(error)
       }
@@ -158,9 +162,7 @@ export class Wire extends EventEmitter {
         const options: ConnectionOptions = {
           socket,
           rejectUnauthorized: verify,
-          ...('host' in place && place.host !== undefined
-            ? { host: place.host, servername: place.host }
-            : {}),
+          ...serverName(place),
           ...(typeof ssl === 'object' ? ssl : {}),
         }
         const secured = connectTls(options, () => resolve(secured))
@@ -168,4 +170,10 @@ export class Wire extends EventEmitter {
       })
     })
   }
+}
+
+/** An address has no name for the server to choose a certificate by. */
+function serverName(place: SocketConnectOpts): ConnectionOptions {
+  if (!('host' in place) || place.host === undefined) return {}
+  return isIP(place.host) === 0 ? { host: place.host, servername: place.host } : { host: place.host }
 }

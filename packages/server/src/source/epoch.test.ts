@@ -1,0 +1,137 @@
+import { createDatabase, eventually } from '@lockstep/testing'
+import type { Sql } from 'postgres'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { SourceHarness } from './harness.ts'
+
+let harness: SourceHarness
+let sql: Sql
+let start: SourceHarness['start']
+
+beforeEach(async () => {
+  harness = await SourceHarness.open(await createDatabase())
+  sql = harness.sql
+  start = (options) => harness.start(options)
+})
+
+afterEach(() => harness.close())
+
+describe('start and restart', () => {
+  it('G7: a restarted server reads again what was given within the retention, under the same epoch', async () => {
+    const first = await start()
+    await sql`INSERT INTO tasks VALUES (1, 1)`
+    await first.source.barrier()
+    await first.source.close()
+    const second = await start()
+    await sql`INSERT INTO tasks VALUES (2, 1)`
+    await second.source.barrier()
+    expect(second.sink.epochs.map(({ epoch }) => epoch)).toEqual(first.sink.epochs.map(({ epoch }) => epoch))
+    expect(second.sink.events.map(({ after }) => after?.[0])).toEqual(['1', '2'])
+    expect(second.sink.transactions[0]?.lsn).toBe(first.sink.transactions[0]?.lsn)
+    expect(second.sink.epochs[0]?.lsn).toBeLessThan(second.sink.transactions[0]?.lsn ?? 0)
+  })
+
+  it('does not give again what is older than the retention', async () => {
+    const first = await start({ retentionMs: 0 })
+    await sql`INSERT INTO tasks VALUES (1, 1)`
+    await first.source.barrier()
+    await first.source.close()
+    const second = await start()
+    expect(second.sink.events).toEqual([])
+    expect(second.sink.epochs[0]?.epoch).toBe(first.sink.epochs[0]?.epoch)
+  })
+
+  it.each([
+    ['the definition changed', {}, 'two', /definition or a column type changed/],
+    [
+      'the type of a column changed',
+      { change: 'ALTER TABLE items ALTER title TYPE varchar(9)' },
+      'one',
+      /column type/,
+    ],
+    ['the slot is gone', { change: 'drop slot' }, 'one', /slot is gone/],
+    ['the publication is gone', { change: 'DROP PUBLICATION %' }, 'one', /publication is gone/],
+    [
+      'the publication lost a table',
+      { change: 'ALTER PUBLICATION % DROP TABLE tasks' },
+      'one',
+      /not in the publication/,
+    ],
+  ] as const)('G11: begins a new epoch, loudly, when %s', async (_, facts, fingerprint, reason) => {
+    const first = await start()
+    await first.source.close()
+    if ('change' in facts) {
+      if (facts.change === 'drop slot') await dropSlot()
+      else await sql.unsafe(facts.change.replace('%', harness.database.name))
+    }
+    const second = await start({ fingerprint })
+    expect(second.sink.epochs[0]?.epoch).not.toBe(first.sink.epochs[0]?.epoch)
+    expect(second.lines.join('\n')).toMatch(reason)
+    await sql`INSERT INTO tasks VALUES (1, 1)`
+    await second.source.barrier()
+    expect(second.sink.events).toHaveLength(1)
+  })
+
+  it('G11: begins a new epoch when the slot is dropped under it', async () => {
+    const { source, sink, lines } = await start()
+    await terminate()
+    // Its mark goes with the slot.
+    const barrier = source.barrier()
+    await dropSlot()
+    await eventually(() => sink.epochs.length === 2)
+    await barrier
+    await eventually(() => source.status().connected)
+    await sql`INSERT INTO tasks VALUES (1, 1)`
+    await source.barrier()
+    expect(sink.events).toHaveLength(1)
+    expect(sink.epochs[1]?.lsn).toBeGreaterThan(sink.epochs[0]?.lsn ?? 0)
+    expect(lines.join('\n')).toMatch(/A new log begins/)
+  })
+
+  it('G11: begins a new epoch when the publication is dropped under it', async () => {
+    const { source, sink } = await start({ pollMs: 20 })
+    await sql.unsafe(`DROP PUBLICATION ${harness.database.name}`)
+    await eventually(() => sink.epochs.length === 2)
+    await eventually(() => source.status().connected)
+    await sql`INSERT INTO tasks VALUES (1, 1)`
+    await source.barrier()
+    expect(sink.events).toHaveLength(1)
+  })
+
+  it('waits for a slot that another process reads, then names that process', async () => {
+    await start()
+    await expect(start({ busyMs: 300 })).rejects.toThrow(/in use by another process \(Postgres process \d+\)/)
+  })
+
+  it('takes over a slot as soon as the other lets go', async () => {
+    const first = await start()
+    const second = start()
+    await first.source.close()
+    const { sink } = await second
+    expect(sink.epochs[0]?.epoch).toBe(first.sink.epochs[0]?.epoch)
+  })
+
+  async function dropSlot(): Promise<void> {
+    await eventually(async () => {
+      await terminate()
+      await sql`SELECT pg_drop_replication_slot(${harness.database.name})`
+    })
+  }
+
+  async function terminate(): Promise<void> {
+    await sql`SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = ${harness.database.name}`
+  }
+})
+
+describe('status', () => {
+  it('tells where the stream is and what the slot holds back', async () => {
+    const { source, sink } = await start({ pollMs: 10, retainedBytesWarn: 1 })
+    await eventually(() => source.status().retainedBytes !== undefined)
+    expect(source.status()).toMatchObject({ connected: true, lsn: sink.lsn })
+  })
+
+  it('warns once when the slot holds back more than the bound', async () => {
+    const { lines } = await start({ pollMs: 5, retainedBytesWarn: 1 })
+    await sql`INSERT INTO tasks SELECT i, 1 FROM generate_series(1, 1000) i`
+    await eventually(() => lines.some((line) => /holds back/.test(line)))
+  })
+})

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { collection, defineSync, type SyncDefinition } from '@lockstep/server'
 import postgres from 'postgres'
 
@@ -7,6 +8,8 @@ export interface Backlog {
   readonly table: string
   readonly rows: number
   readonly transactions: number
+  /** Whole new rows; or updates of two columns, as a drag in a list makes them (replica identity FULL). */
+  readonly kind: 'inserts' | 'updates'
 }
 
 export type Reader = 'raw' | 'pg-logical-replication' | 'lockstep'
@@ -76,25 +79,54 @@ export async function createSlots(backlog: Backlog): Promise<void> {
   await sql.end()
 }
 
-/** Inserts the rows, ten after each other into one of a thousand channels, in commits of the same size. */
-export async function writeBacklog({ url, table, rows, transactions }: Backlog): Promise<void> {
+/** What is there before the slots are: the rows that will be updated. */
+export async function fillTable({ url, table, rows, kind }: Backlog): Promise<void> {
+  if (kind === 'inserts') return
+  const sql = postgres(url, { max: 1 })
+  await sql.unsafe(insertSql(table, '1', String(rows)))
+  await sql.unsafe(`VACUUM ANALYZE ${table}`)
+  await sql.end()
+}
+
+/** Writes the changes, ten after each other in one of a thousand channels, in commits of the same size. */
+export async function writeBacklog({ url, table, rows, transactions, kind }: Backlog): Promise<void> {
   const sql = postgres(url, { max: 1 })
   const perCommit = rows / transactions
+  const first = `i * ${perCommit} + 1`
+  const last = `(i + 1) * ${perCommit}`
+  const change =
+    kind === 'inserts'
+      ? insertSql(table, first, last)
+      : `UPDATE ${table} SET position = position + 1, updated_at = clock_timestamp()
+           WHERE id BETWEEN ${first} AND ${last}`
   await sql`SET synchronous_commit = off`
-  await sql.unsafe(`
-    DO $$ BEGIN
-      FOR i IN 0..${transactions - 1} LOOP
-        INSERT INTO ${table}
-            (id, project_id, sprint_id, title, story, estimate, position, status, labels, assignee_id)
-          SELECT n, n / 10 % ${channelCount}, n % 7, 'Item ' || n,
-            'As a member of the team I want item ' || n || ' to be done, so that the sprint can end',
-            n % 13 + 0.5, n / 3.0, 'planned', ARRAY['backend', 'urgent'], n % 9
-          FROM generate_series(i * ${perCommit} + 1, (i + 1) * ${perCommit}) AS n;
-        COMMIT;
-      END LOOP;
-    END $$`)
+  await sql.unsafe(`DO $$ BEGIN FOR i IN 0..${transactions - 1} LOOP ${change}; COMMIT; END LOOP; END $$`)
   // The walsender sends flushed WAL only.
   await sql`SET synchronous_commit = on`
   await sql`SELECT pg_logical_emit_message(true, 'bench', 'end')`
   await sql.end()
+}
+
+function insertSql(table: string, first: string, last: string): string {
+  return `
+    INSERT INTO ${table}
+      (id, project_id, sprint_id, title, story, estimate, position, status, labels, assignee_id)
+    SELECT n, n / 10 % ${channelCount}, n % 7, 'Item ' || n,
+      'As a member of the team I want item ' || n || ' to be done, so that the sprint can end',
+      n % 13 + 0.5, n / 3.0, 'planned', ARRAY['backend', 'urgent'], n % 9
+    FROM generate_series(${first}, ${last}) AS n`
+}
+
+/** Resolves when nobody reads the slot any more: a walsender ends some time after its reader. */
+export async function slotFree(url: string, slot: string): Promise<void> {
+  const sql = postgres(url, { max: 1 })
+  try {
+    for (;;) {
+      const [found] = await sql`SELECT active FROM pg_replication_slots WHERE slot_name = ${slot}`
+      if (found?.active !== true) return
+      await wait(10)
+    }
+  } finally {
+    await sql.end()
+  }
 }

@@ -10,6 +10,7 @@ import {
   createSlots,
   createTable,
   definitionOf,
+  fillTable,
   type Reader,
   slotOf,
   writeBacklog,
@@ -23,20 +24,20 @@ const roundMsMax = 60_000
 /** Rows per second from the slot to encoded messages in the log, and CPU per row. */
 export const decode: Bench = {
   name: 'decode',
-  timeoutMs: 400_000,
+  timeoutMs: 600_000,
   async run(options) {
     const rows = options.quick ? 20_000 : 200_000
     const cluster = await startEmbeddedPostgres({ settings: { max_wal_size: '4GB' } })
     try {
       const result: Row[] = []
-      for (const [table, transactions] of [
-        ['one', 1],
-        ['many', rows / 10],
-      ] as const) {
-        const backlog: Backlog = { url: cluster.url, table, rows, transactions }
-        options.log(`writing ${rows} rows in ${transactions} transactions`)
-        await prepare(backlog)
-        result.push(...(await compare(backlog, options)))
+      for (const kind of ['inserts', 'updates'] as const) {
+        for (const transactions of [1, rows / 10]) {
+          const table = `${kind}_${transactions}`
+          const backlog: Backlog = { url: cluster.url, table, rows, transactions, kind }
+          options.log(`writing ${rows} ${kind} in ${transactions} transactions`)
+          await prepare(backlog)
+          result.push(...(await compare(backlog, options)))
+        }
       }
       return result
     } finally {
@@ -47,6 +48,7 @@ export const decode: Bench = {
 
 async function prepare(backlog: Backlog): Promise<void> {
   await createTable(backlog.url, backlog.table)
+  await fillTable(backlog)
   await createSlots(backlog)
   const server = await createSyncServer({
     sync: definitionOf(backlog.table),
@@ -68,9 +70,12 @@ async function compare(backlog: Backlog, options: BenchOptions): Promise<Row[]> 
     usages: [] as Usage[], // starts empty
   }))
   try {
-    const rounds = options.quick ? 1 : 7
+    const rounds = options.quick ? 1 : 5
     for (let round = -1; round < rounds; round++) {
-      if (round >= 0) options.log(`${backlog.transactions} transactions: round ${round + 1} of ${rounds}`)
+      if (round >= 0)
+        options.log(
+          `${backlog.kind} in ${backlog.transactions} transactions: round ${round + 1} of ${rounds}`,
+        )
       for (const { reader, child, usages } of processes) {
         const usage = await within(child.call('read', { reader, backlog }), roundMsMax, `${reader} reading`)
         if (round >= 0) usages.push(usage)
@@ -80,7 +85,7 @@ async function compare(backlog: Backlog, options: BenchOptions): Promise<Row[]> 
     await Promise.all(processes.map(({ child }) => child.stop()))
   }
   const of = (reader: Reader): Usage[] => processes.find((p) => p.reader === reader)?.usages ?? []
-  const title = backlog.transactions === 1 ? 'one transaction' : `${backlog.transactions} transactions`
+  const commits = backlog.transactions === 1 ? 'one transaction' : `${backlog.transactions} transactions`
   const rowsPerSecond = (usage: Usage): number => (backlog.rows * 1e6) / usage.wallUs
   const cpuPerRow = (usage: Usage): number => totalUs(usage) / backlog.rows
   return [
@@ -103,7 +108,7 @@ async function compare(backlog: Backlog, options: BenchOptions): Promise<Row[]> 
   ): Row {
     const ratio = pairedRatio(of('lockstep').map(pick), of(against).map(pick))
     return row({
-      metric: `${title}, ${backlog.rows} rows`,
+      metric: `${backlog.rows} ${backlog.kind} in ${commits}`,
       unit,
       lockstep: medianOf(of('lockstep'), pick),
       control: medianOf(of('raw'), pick),

@@ -12,12 +12,13 @@ import {
 import { LogicalReplicationService, PgoutputPlugin } from 'pg-logical-replication'
 import postgres from 'postgres'
 import { measureUsage, type Usage } from '../process/cpu.ts'
-import { type Backlog, definitionOf, type Reader, slotOf } from './backlog.ts'
+import { type Backlog, definitionOf, type Reader, slotFree, slotOf } from './backlog.ts'
 
 /** A slot is read no further than the backlog, and nothing of it is ever acknowledged: an hour is for ever. */
 export const retentionMs = 3_600_000
 
-export function readBacklog(reader: Reader, backlog: Backlog): Promise<Usage> {
+export async function readBacklog(reader: Reader, backlog: Backlog): Promise<Usage> {
+  await slotFree(backlog.url, slotOf(backlog, reader))
   switch (reader) {
     case 'raw':
       return readRaw(backlog)
@@ -47,10 +48,11 @@ async function readRaw(backlog: Backlog): Promise<Usage> {
     stream.on('error', reject)
     // What `.writable()` gives for START_REPLICATION can be read, too.
     const readable = stream as Duplex
+    const letter = backlog.kind === 'inserts' ? 0x49 : 0x55
     readable.on('data', (bytes: Buffer) => {
       if (bytes[0] !== 0x77) return
       used ??= measureUsage()
-      if (bytes[25] === 0x49 && ++rows === backlog.rows) resolve(used())
+      if (bytes[25] === letter && ++rows === backlog.rows) resolve(used())
     })
   })
   await sql.end({ timeout: 0 })
@@ -67,10 +69,11 @@ async function readWithPeer(backlog: Backlog): Promise<Usage> {
   const usage = await new Promise<Usage>((resolve, reject) => {
     let used: (() => Usage) | undefined
     let rows = 0
+    const tag = backlog.kind === 'inserts' ? 'insert' : 'update'
     service.on('error', reject)
     service.on('data', (_lsn: string, message: { readonly tag: string }) => {
       used ??= measureUsage()
-      if (message.tag === 'insert' && ++rows === backlog.rows) resolve(used())
+      if (message.tag === tag && ++rows === backlog.rows) resolve(used())
     })
     service.subscribe(plugin, slotOf(backlog, 'pg-logical-replication')).catch(reject)
   })

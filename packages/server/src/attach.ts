@@ -1,10 +1,10 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { LockstepError } from '@lockstep/protocol'
+import { type ErrorCode, LockstepError } from '@lockstep/protocol'
 import { answerNode } from './http/node.ts'
 import { canonicalOrigins, hostOf, isOriginAllowed } from './http/origin.ts'
 import type { Logger } from './runtime/logger.ts'
-import { refuseUpgrade } from './transport/upgrade.ts'
+import { refusalOf, refuseUpgrade } from './transport/upgrade.ts'
 
 export interface AttachParts {
   readonly path: string
@@ -30,10 +30,9 @@ export function attach(server: Server, parts: AttachParts): () => void {
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (!isOurs(request.url)) {
       // Somebody else's, unless there is nobody: then it would hang.
-      if (server.listenerCount('upgrade') === 1) refuseUpgrade(socket, new LockstepError('not_found'))
+      if (server.listenerCount('upgrade') === 1) refuse(socket, 'not_found')
       return
     }
-    socket.on('error', ignoreError)
     const header = (name: string): string | undefined => {
       const value = request.headers[name]
       return typeof value === 'string' ? value : value?.join(', ')
@@ -45,12 +44,11 @@ export function attach(server: Server, parts: AttachParts): () => void {
       allowed: origins,
       secure: 'encrypted' in socket,
     }
-    if ((request.url ?? '').split('?', 1)[0] !== path) refuseUpgrade(socket, new LockstepError('not_found'))
-    else if (!isOriginAllowed(facts)) refuseUpgrade(socket, new LockstepError('bad_origin'))
-    else {
-      socket.off('error', ignoreError)
-      parts.upgrade(request, socket, head)
-    }
+    const refusal = refusalOf(request)
+    if ((request.url ?? '').split('?', 1)[0] !== path) refuse(socket, 'not_found')
+    else if (!isOriginAllowed(facts)) refuse(socket, 'bad_origin')
+    else if (refusal !== undefined) refuseUpgrade(socket, refusal)
+    else parts.upgrade(request, socket, head)
   }
 
   // A server answers a request with all its listeners; ours must be the only one for what is ours.
@@ -72,8 +70,9 @@ export function attach(server: Server, parts: AttachParts): () => void {
   }
 }
 
-/** A peer that resets the connection while it is being refused. */
-function ignoreError(): void {}
+function refuse(socket: Duplex, code: ErrorCode): void {
+  refuseUpgrade(socket, { error: new LockstepError(code) })
+}
 
 function answerNotFound(outgoing: ServerResponse): void {
   outgoing.writeHead(404, { 'content-type': 'application/json' })

@@ -52,6 +52,9 @@ function Backlog({ page }: BacklogProps): ReactElement {
   const status = useChannelStatus(channel)
   const figures = figuresOf(items)
   const name = project?.name ?? 'Project'
+  useEffect(() => {
+    document.title = `Backlog · ${name}`
+  }, [name])
 
   if (status.state === 'revoked' || status.state === 'refused') return <Gone page={page} />
   return (

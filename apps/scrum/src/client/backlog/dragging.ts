@@ -5,6 +5,7 @@ import { setCustomNativeDragPreview } from '@atlaskit/pragmatic-drag-and-drop/el
 import { type RefObject, useEffect, useRef, useState } from 'react'
 import type { Item } from '../../model/board.ts'
 import { useBoard } from './board-context.tsx'
+import { isUnnamed } from './pending.ts'
 
 /** On which side of the item under the pointer the dragged one would land. */
 export type DropEdge = 'before' | 'after'
@@ -34,7 +35,7 @@ export function useItemDragging(
       draggable({
         element,
         dragHandle,
-        canDrag: () => !(dragHandle instanceof HTMLButtonElement && dragHandle.disabled),
+        canDrag: () => !isUnnamed(current.current.id),
         getInitialData: () => ({ kind: dragKind, item: current.current }),
         onGenerateDragPreview: ({ nativeSetDragImage }) => {
           setCustomNativeDragPreview({

@@ -25,7 +25,7 @@ interface ItemCardProps {
 export const ItemCard = memo(function ItemCard({ item, tasks, index, count }: ItemCardProps): ReactElement {
   const { actions, focus, highlights, open, pending } = useBoard()
   const card = useRef<HTMLElement>(null)
-  const handle = useRef<HTMLButtonElement>(null)
+  const handle = useRef<HTMLDivElement>(null)
   const key = String(item.id)
   const unnamed = isUnnamed(item.id)
   const opened = useKeyed(open, key) === true

@@ -1,0 +1,68 @@
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { launchChromium, startPostgres, type TestPostgres, withoutBrowser } from '@lockstep/testing'
+import type axe from 'axe-core'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { type ScrumProcess, startScrum } from './scrum-process.ts'
+
+const axeSource = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+const looks = [360, 1600].flatMap((width) =>
+  (['light', 'dark'] as const).map((colorScheme) => ({ width, colorScheme })),
+)
+
+describe.skipIf(withoutBrowser())('the Scrum board', () => {
+  let cluster: TestPostgres
+  let scrum: ScrumProcess
+  let browser: Browser
+
+  beforeAll(async () => {
+    // A cluster of its own: the board's replication slot has one name in all of a cluster.
+    cluster = await startPostgres()
+    vi.stubEnv('LOCKSTEP_TEST_POSTGRES', cluster.url)
+    scrum = await startScrum()
+    browser = await launchChromium()
+  }, 120_000)
+
+  afterAll(async () => {
+    await browser?.close()
+    await scrum?.stop()
+    await cluster?.stop()
+  })
+
+  it.each(looks)(
+    'can be used by everyone at $width px in $colorScheme colours',
+    async ({ width, colorScheme }) => {
+      const context = await browser.newContext({
+        viewport: { width, height: 900 },
+        colorScheme,
+        reducedMotion: 'reduce',
+      })
+      const page = await context.newPage()
+      await page.goto(`${scrum.address}/sign-in`)
+      expect(await faultsOf(page)).toEqual([])
+      await page.getByLabel(/e-?mail/i).fill('alice@example.com')
+      await page.getByLabel(/password/i).fill('password')
+      await page.getByRole('button', { name: /sign in/i }).click()
+      await page.waitForURL((url) => !url.pathname.startsWith('/sign-in'))
+      expect(await faultsOf(page)).toEqual([])
+      await page.goto(`${scrum.address}/projects/1`)
+      await page.getByText('Live', { exact: true }).first().waitFor()
+      expect(await faultsOf(page)).toEqual([])
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width)
+      await context.close()
+    },
+  )
+})
+
+/** What axe finds on the page: rule and element, one line each. */
+async function faultsOf(page: Page): Promise<string[]> {
+  await page.evaluate(axeSource)
+  return page.evaluate(async () => {
+    // The script that was run just before defines it.
+    const { axe: run } = globalThis as unknown as { axe: typeof axe }
+    const { violations } = await run.run(document, { resultTypes: ['violations'] })
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`))
+  })
+}

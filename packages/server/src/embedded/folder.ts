@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chown, mkdir } from 'node:fs/promises'
+import { lchown, lstat, mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SetupError } from '../fault/fault.ts'
@@ -44,7 +44,11 @@ export async function prepareFolder(
 
 async function make(folder: string, account: Account | undefined): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  if (account !== undefined) await chown(folder, account.uid, account.gid)
+  if (account === undefined) return
+  // Others may write to the temporary folder: never hand the target of their link to postgres.
+  const { uid } = await lstat(folder)
+  if (uid !== 0 && uid !== account.uid) throw new Error(`${folder} belongs to another user`)
+  await lchown(folder, account.uid, account.gid)
 }
 
 async function reaches(folder: string, account: Account): Promise<boolean> {

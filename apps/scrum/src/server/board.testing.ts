@@ -1,3 +1,5 @@
+import { createServer } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
 import { createDatabase } from '@lockstep/testing'
 import postgres, { type Sql } from 'postgres'
 import { createScrum, type Scrum } from './app.ts'
@@ -10,6 +12,8 @@ export interface BoardInTest {
   readonly databaseUrl: string
   /** Signs in by the form and gives what that browser would send from then on. */
   browser(email?: string): Promise<Browser>
+  /** Serves it on a free port; gives the address, for real browsers. */
+  listen(): Promise<string>
   close(): Promise<void>
 }
 
@@ -26,13 +30,23 @@ export async function startBoard(): Promise<BoardInTest> {
   const database = await createDatabase()
   const scrum = await createScrum({ databaseUrl: database.url })
   const sql = postgres(database.url, { max: 2, onnotice: () => {} })
+  const http = createServer(getRequestListener((request, env) => scrum.fetch(request, env)))
+  scrum.attach(http)
   return {
     scrum,
     sql,
     databaseUrl: database.url,
     browser: async (email) => browserOf(scrum, email === undefined ? '' : await signIn(scrum, email)),
+    listen: async () => {
+      await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+      const address = http.address()
+      if (address === null || typeof address === 'string') throw new Error('the server has no port')
+      return `http://127.0.0.1:${address.port}`
+    },
     close: async () => {
       await scrum.close()
+      http.close()
+      http.closeAllConnections()
       await sql.end({ timeout: 5 })
       await database.drop()
     },

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { LockstepError } from '@lockstep/protocol'
-import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import { type RawData, WebSocket, WebSocketServer } from 'ws'
 import type { Batch } from '../hub/batch.ts'
 import type { Carrier } from '../hub/carrier.ts'
 import type { Connection } from '../hub/connection.ts'
@@ -18,8 +18,11 @@ export interface WebSocketParts {
   readonly runtime: Runtime
 }
 
-/** Control frames (pings) a client may send between two heartbeats. */
-const pingsMax = 100
+/**
+ * Control frames (pings) a client may send between two heartbeats. At 60 pongs that wait in the socket `ws`
+ * hangs up without a word; a flood is told why before that.
+ */
+const pingsMax = 50
 
 /**
  * Carries the hub's messages over WebSockets. `ws` speaks the protocol (handshake, parsing, pongs, close);
@@ -42,6 +45,7 @@ export class WebSocketTransport {
   /** Completes an upgrade whose path and origin have been checked. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      webSocket.on('error', onError)
       try {
         // An HTTP server's upgrade gives a socket; the type says Duplex for servers that make their own.
         open(webSocket, socket as Socket, this.#parts)
@@ -82,7 +86,9 @@ class WebSocketCarrier implements Carrier {
   }
 
   send(batch: Batch): boolean {
-    const { socket } = this
+    const { socket, webSocket } = this
+    // Nothing may follow a close frame, and `ws` closes by itself too (RFC 6455, 5.5.1).
+    if (webSocket.readyState !== WebSocket.OPEN) return true
     // `write` says false above its own mark, far below our bound: only then is the real length looked at.
     return socket.write(batch.bytes) || socket.writableLength < this.parts.limits.outboxBytesMax
   }
@@ -144,7 +150,6 @@ function open(webSocket: CarriedWebSocket, socket: CarriedSocket, parts: WebSock
   webSocket.on('pong', onPong)
   webSocket.on('ping', onPing)
   webSocket.on('close', onClose)
-  webSocket.on('error', onError)
   socket.on('drain', onDrain)
 }
 
@@ -170,8 +175,11 @@ function onClose(this: CarriedWebSocket): void {
   this[carrierKey]?.gone()
 }
 
-/** A broken frame or socket: `ws` closes with the standard's code, and `close` follows. */
-function onError(this: CarriedWebSocket): void {}
+/**
+ * A broken frame or socket: `ws` closes with the standard's code, and `close` follows. Without a listener
+ * it would end the process, so that refused connections need it as well.
+ */
+function onError(): void {}
 
 function onDrain(this: CarriedSocket): void {
   this[carrierKey]?.connection.drained()

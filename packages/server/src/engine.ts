@@ -24,6 +24,7 @@ import type { SnapshotReader } from './snapshot/snapshot.ts'
 import { type CachedSnapshot, SnapshotStore } from './snapshot/store.ts'
 import type { Source } from './source/source.ts'
 import { WebSocketTransport } from './transport/websocket.ts'
+import { outwardError } from './write/faults.ts'
 
 export interface EngineParts {
   readonly sync: Sync
@@ -54,7 +55,7 @@ export class Engine {
   constructor(parts: EngineParts) {
     this.#parts = parts
     const { sync, source, reader, runtime, logger, limits } = parts
-    this.#authoriser = new Authoriser(sync, logger)
+    this.#authoriser = new Authoriser(sync, logger, mayPass)
     this.#bus = new EmbeddedBus()
     this.log = new MemoryLog({ viewCount: sync.viewCount, runtime, limits })
     this.#bus.subscribe((entry) => this.log.append(entry))
@@ -78,6 +79,7 @@ export class Engine {
       snapshot: (channel, view) => this.snapshots.get(channel, view),
       barrier: () => source.barrier(),
       issueToken: (claims) => this.#issueToken(claims),
+      mayPass,
     })
     const requests = new Requests({
       hub: this.hub,
@@ -141,4 +143,10 @@ export class Engine {
     const expiresAt = this.#parts.runtime.now() + this.#parts.limits.tokenTtlMs
     return { token: signToken(secret, { ...claims, expiresAt }), expiresAt }
   }
+}
+
+/** Whether the database was out of reach or overloaded. */
+function mayPass(error: unknown): boolean {
+  const told = outwardError(error, true)
+  return told instanceof LockstepError && told.retryable
 }

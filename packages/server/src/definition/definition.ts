@@ -10,7 +10,10 @@ export interface User {
 export type Audience = boolean | string
 
 export interface ChannelRule {
-  /** Asked once per subscribe and snapshot, never per message. A throw counts as `false` and is logged. */
+  /**
+   * Asked once per subscribe and snapshot, never per message. A throw is logged and counts as `false`, but
+   * for an error of a database that is out of reach: that is no answer, and the client asks again.
+   */
   authorize(request: {
     readonly user: User
     readonly channel: string

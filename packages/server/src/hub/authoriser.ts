@@ -1,4 +1,4 @@
-import { matchChannel } from '@lockstep/protocol'
+import { LockstepError, matchChannel } from '@lockstep/protocol'
 import type { Sync, User } from '../definition/definition.ts'
 import type { Logger } from '../runtime/logger.ts'
 
@@ -12,15 +12,19 @@ export interface Asker {
 export class Authoriser {
   readonly #sync: Sync
   readonly #logger: Logger
+  readonly #mayPass: (error: unknown) => boolean
 
-  constructor(sync: Sync, logger: Logger) {
+  /** `mayPass` tells whether asking again may help after such an error: the database is out of reach. */
+  constructor(sync: Sync, logger: Logger, mayPass: (error: unknown) => boolean) {
     this.#sync = sync
     this.#logger = logger
+    this.#mayPass = mayPass
   }
 
   /**
    * The audience as which the asker sees the channel; undefined where it may not, where no such channel
    * is declared, and where the rule throws: from outside these are one and the same.
+   * @throws LockstepError `unavailable` where the rule could not tell for now
    */
   async audienceOf(asker: Asker, channel: string): Promise<string | undefined> {
     if (asker.channels !== undefined && !asker.channels.includes(channel)) return undefined
@@ -34,6 +38,7 @@ export class Authoriser {
       } catch (error) {
         const name = error instanceof Error ? error.name : 'unknown'
         this.#logger.error(`authorize of channel pattern "${pattern.source}" failed: ${name}`)
+        if (this.#mayPass(error)) throw new LockstepError('unavailable', undefined, { cause: error })
         return undefined
       }
     }

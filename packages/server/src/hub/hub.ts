@@ -11,7 +11,7 @@ import type { Frame } from '../log/frame.ts'
 import type { Delivery, Log, LogReader, Writer } from '../log/log.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { SessionClaims, Sessions } from '../session/session.ts'
+import type { Session, SessionClaims, Sessions } from '../session/session.ts'
 import { Authoriser } from './authoriser.ts'
 import { Batch } from './batch.ts'
 import type { Carrier } from './carrier.ts'
@@ -34,6 +34,8 @@ export interface HubParts {
   /** Resolves with an LSN when everything committed before the call is in the log. */
   barrier(): Promise<number>
   issueToken(claims: Omit<SessionClaims, 'expiresAt'>): { token: string; expiresAt: number }
+  /** Whether what `authorize` has thrown may pass: such an error is no answer. */
+  mayPass(error: unknown): boolean
 }
 
 /**
@@ -52,7 +54,7 @@ export class Hub implements LogReader {
 
   constructor(parts: HubParts) {
     this.#parts = parts
-    this.#authoriser = new Authoriser(parts.sync, parts.logger)
+    this.#authoriser = new Authoriser(parts.sync, parts.logger, (error) => parts.mayPass(error))
     this.#fanout = new Fanout(this.#lists, parts.runtime, {
       fallBehind,
       reload: (subscription, reason) => this.#reload(subscription, reason),
@@ -160,13 +162,13 @@ export class Hub implements LogReader {
     }
     const subscription = new Subscription(connection, channel)
     connection.subscriptions.set(channel, subscription)
-    const audience = await this.#authoriser.audienceOf(session, channel)
-    const view = audience === undefined ? undefined : this.#parts.sync.viewOf(audience)
+    const answer = await this.#askFor(subscription, session)
     if (subscription.state === 'ended') return
-    if (audience === undefined || view === undefined) {
+    if (answer instanceof LockstepError) {
       this.#remove(connection, channel)
-      return connection.sendError(new LockstepError('no_channel'), { id, channel })
+      return connection.sendError(answer, { id, channel })
     }
+    const { audience, view } = answer
     subscription.audience = audience
     subscription.view = view
     connection.send({ type: 'subscribed', id, channel })
@@ -201,7 +203,8 @@ export class Hub implements LogReader {
   async reauthorize(userId: string | number): Promise<void> {
     const asked: Promise<void>[] = []
     for (const session of this.#parts.sessions.values()) {
-      if (session.user.id !== userId || session.connection === undefined) continue
+      // An id comes as text from an address and as a number from a row; asking once too often does no harm.
+      if (String(session.user.id) !== String(userId) || session.connection === undefined) continue
       asked.push(this.#reauthorizeConnection(session.connection))
     }
     await Promise.all(asked)
@@ -212,19 +215,28 @@ export class Hub implements LogReader {
     if (session === undefined) return
     await Promise.all(
       [...connection.subscriptions.values()].map(async (subscription) => {
-        const audience = await this.#authoriser.audienceOf(session, subscription.channel)
-        const view = audience === undefined ? undefined : this.#parts.sync.viewOf(audience)
-        // One that is still being authorised was asked on its own, possibly before the change: it is asked again too.
-        if (subscription.state === 'ended') return
-        if (audience === undefined || view === undefined) {
-          this.#remove(connection, subscription.channel)
-          connection.send({ type: 'revoked', channel: subscription.channel })
-        } else if (view !== subscription.view && subscription.state !== 'authorizing') {
+        // One that is still being authorised was asked on its own, possibly before the change: it asks again.
+        if (subscription.state === 'authorizing') {
+          subscription.asks++
+          return
+        }
+        const asks = subscription.asks + 1
+        const answer = await this.#askOnce(subscription, session)
+        if (subscription.state === 'ended' || subscription.asks !== asks) return
+        if (!(answer instanceof LockstepError)) {
+          if (answer.view === subscription.view) return
           this.#lists.remove(subscription)
           leaveBehind(subscription)
-          subscription.audience = audience
-          subscription.view = view
+          subscription.audience = answer.audience
+          subscription.view = answer.view
           this.#reload(subscription, 'audience')
+        } else if (answer.retryable) {
+          // Neither yes nor no: nothing more may be sent, and no rows be taken away. The client comes back.
+          connection.fail(answer)
+          this.disconnect(connection)
+        } else {
+          this.#remove(connection, subscription.channel)
+          connection.send({ type: 'revoked', channel: subscription.channel })
         }
       }),
     )
@@ -246,6 +258,36 @@ export class Hub implements LogReader {
   }
 
   // ---- inside ---------------------------------------------------------------------------------------
+
+  /** Who the session is in the channel, or why it is nobody. */
+  async #askOnce(
+    subscription: Subscription,
+    session: Session<Connection>,
+  ): Promise<{ audience: string; view: number } | LockstepError> {
+    subscription.asks++
+    try {
+      const audience = await this.#authoriser.audienceOf(session, subscription.channel)
+      const view = audience === undefined ? undefined : this.#parts.sync.viewOf(audience)
+      if (audience !== undefined && view !== undefined) return { audience, view }
+      return new LockstepError('no_channel')
+    } catch (error) {
+      return error instanceof LockstepError
+        ? error
+        : new LockstepError('internal', undefined, { cause: error })
+    }
+  }
+
+  /** Asks until no newer question was put meanwhile. */
+  async #askFor(
+    subscription: Subscription,
+    session: Session<Connection>,
+  ): Promise<{ audience: string; view: number } | LockstepError> {
+    for (;;) {
+      const asks = subscription.asks + 1
+      const answer = await this.#askOnce(subscription, session)
+      if (subscription.asks === asks || subscription.state === 'ended') return answer
+    }
+  }
 
   /** Reads the log on from `sentLsn` for a subscription that is in its list. */
   #continue(subscription: Subscription, sentLsn: number): void {

@@ -65,6 +65,7 @@ class World {
       snapshot: (channel) => this.snapshot(channel),
       barrier: async () => this.log.position.lsn,
       issueToken: () => ({ token: 'token', expiresAt: this.runtime.now() + 3_600_000 }),
+      mayPass: () => false,
     })
   }
 

@@ -26,6 +26,8 @@ export class Subscription {
   sentLsn = 0
   /** `live` is yet to be said to the client. */
   announce = true
+  /** Counts the times that the application was asked: an older answer that comes later is ignored. */
+  asks = 0
   /** Counts the loads begun: an older one that ends later is ignored. */
   load = 0
 

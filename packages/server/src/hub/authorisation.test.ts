@@ -1,0 +1,132 @@
+import type { ServerMessage } from '@lockstep/protocol'
+import { expect, test } from 'vitest'
+import type { Audience } from '../definition/definition.ts'
+import { Room, settle } from './room.setup.ts'
+
+/** Questions to `authorize`, each to be answered when the test wants. */
+function questions(room: Room): ((answer: Audience) => Promise<void>)[] {
+  const asked: ((answer: Audience) => Promise<void>)[] = []
+  room.authorize = () =>
+    new Promise((resolve) => {
+      asked.push((answer) => {
+        resolve(answer)
+        return settle()
+      })
+    })
+  return asked
+}
+
+/** The view that the newest snapshot was of. */
+function viewOf(got: readonly ServerMessage[]): unknown {
+  const snapshot = got.findLast((message) => message.type === 'snapshot')
+  return snapshot?.type === 'snapshot' ? snapshot.collections.rows?.rows[0]?.[0] : undefined
+}
+
+async function viewOfAudience(audience: Audience): Promise<unknown> {
+  const room = new Room()
+  room.authorize = () => audience
+  const visitor = room.join()
+  await visitor.subscribe('room/1')
+  await settle()
+  return viewOf(visitor.got)
+}
+
+test('G9: an audience that changes while a subscribe is being authorised is the one that counts', async () => {
+  const room = new Room()
+  const asked = questions(room)
+  const visitor = room.join()
+  const subscribed = visitor.subscribe('room/1')
+  await settle()
+  // The application took the rights away after the question, and says so.
+  const reauthorized = room.hub.reauthorize(1)
+  await settle()
+  await asked[0]?.(true)
+  for (const answer of asked.slice(1)) await answer('guest')
+  await Promise.all([subscribed, reauthorized])
+  await settle()
+  expect(viewOf(visitor.got)).toBe(await viewOfAudience('guest'))
+  expect(viewOf(visitor.got)).not.toBe(await viewOfAudience('member'))
+})
+
+test('G9: an answer from before rights were taken does not give them back when it comes late', async () => {
+  const room = new Room()
+  const visitor = room.join()
+  await visitor.subscribe('room/1')
+  await settle()
+  const asked = questions(room)
+  const before = room.hub.reauthorize(1)
+  const after = room.hub.reauthorize(1)
+  await asked[1]?.('guest')
+  await asked[0]?.(true)
+  await Promise.all([before, after])
+  await settle()
+  expect(viewOf(visitor.got)).toBe(await viewOfAudience('guest'))
+})
+
+test('G9: a user is named by its id, be it written as number or as text', async () => {
+  const room = new Room()
+  const visitor = room.join()
+  await visitor.subscribe('room/1')
+  await settle()
+  room.authorize = () => false
+  await room.hub.reauthorize('1')
+  expect(visitor.heard.at(-1)).toBe('revoked room/1')
+  room.commit(200, 'room/1')
+  expect(visitor.heard.at(-1)).toBe('revoked room/1')
+})
+
+test('G9: not a byte follows `revoked`, whatever the subscription was waiting for', async () => {
+  for (const wait of ['authorising', 'loading', 'behind', 'turn'] as const) {
+    const room = new Room()
+    const visitor = room.join('s1', wait === 'behind' ? 200 : undefined)
+    const asked = wait === 'authorising' ? questions(room) : []
+    const subscribed = visitor.subscribe('room/1')
+    if (wait !== 'authorising' && wait !== 'loading') await settle()
+    if (wait === 'behind') room.commit(200, 'room/1')
+    room.authorize = () => false
+    const reauthorized = room.hub.reauthorize(1)
+    await settle()
+    for (const answer of asked) await answer(true)
+    await Promise.all([subscribed, reauthorized])
+    const heard = visitor.heard.length
+    room.commit(300, 'room/1')
+    visitor.read()
+    await settle()
+    room.runtime.endTurn()
+    expect(visitor.heard.slice(heard), wait).toEqual([])
+    expect(
+      visitor.heard.some((line) => line === 'revoked room/1' || line === 'error room/1'),
+      wait,
+    ).toBe(true)
+  }
+})
+
+test('G11: a subscribe that cannot be authorised for now is told so, not refused for good', async () => {
+  const room = new Room()
+  const visitor = room.join()
+  room.authorize = () => {
+    throw new Error('the database is away')
+  }
+  await visitor.subscribe('room/1')
+  expect(visitor.got.at(-1)).toMatchObject({ type: 'error', error: { code: 'no_channel', retryable: false } })
+  room.mayPass = true
+  await visitor.subscribe('room/1')
+  expect(visitor.got.at(-1)).toMatchObject({ type: 'error', error: { code: 'unavailable', retryable: true } })
+})
+
+test('G9, G11: rights that cannot be asked for again stop the stream and take no rows from the screen', async () => {
+  const room = new Room()
+  const visitor = room.join()
+  await visitor.subscribe('room/1')
+  await settle()
+  room.mayPass = true
+  room.authorize = () => {
+    throw new Error('the database is away')
+  }
+  await room.hub.reauthorize(1)
+  expect(visitor.ended).toBe('unavailable')
+  const heard = visitor.heard.length
+  room.commit(200, 'room/1')
+  expect(visitor.heard.slice(heard)).toEqual([])
+  expect(visitor.heard).not.toContain('revoked room/1')
+})

@@ -11,8 +11,8 @@ import { seededPassword } from './database/seed.ts'
 const defaultDataDir = fileURLToPath(new URL('../../../../.lockstep', import.meta.url))
 const defaultPort = 3000
 
-/** How long open connections may take to end before the process ends them. */
-const stopMsMax = 5000
+/** How long stopping may take before the process just ends. */
+const stopMsMax = 10_000
 
 const logger: Logger = {
   debug: () => {},
@@ -121,7 +121,7 @@ function greet(port: number): void {
 /** Ends everything that was started; a second call waits for the first. */
 function stop(code: number): Promise<void> {
   stopping ??= (async () => {
-    const late = setTimeout(() => process.exit(code || 1), stopMsMax * 2)
+    const late = setTimeout(() => process.exit(code || 1), stopMsMax)
     late.unref()
     process.exitCode = code
     for (const step of undo.reverse()) {

@@ -15,6 +15,8 @@ export function documentOf(assets: Assets, page: Page): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+<meta name="theme-color" content="#f6f4ee" media="(prefers-color-scheme: light)">
+<meta name="theme-color" content="#141310" media="(prefers-color-scheme: dark)">
 <title>${escapeHtml(titleOf(page))}</title>
 <link rel="icon" href="/icon.svg" type="image/svg+xml">
 ${fonts}${styles}

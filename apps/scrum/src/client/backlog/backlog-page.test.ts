@@ -75,8 +75,16 @@ describe.skipIf(withoutBrowser())('the backlog in a browser', () => {
     await olivia.item(story).getByRole('button', { name: story, exact: true }).click()
     await olivia.page.getByLabel('User story').fill('What Olivia writes')
     await board.sql`update items set user_story = 'What Alice wrote' where user_story = ${story}`
-    const conflict = olivia.page.getByRole('alert').filter({ hasText: 'Someone changed this' })
+    const conflict = olivia.page.getByRole('alert').filter({ hasText: 'changed this while you were writing' })
     await conflict.getByText('What Alice wrote').waitFor()
+    await conflict.getByText('Someone changed this').waitFor()
+    await alice
+      .item('What Alice wrote')
+      .getByRole('button', { name: 'What Alice wrote', exact: true })
+      .click()
+    await alice.page.getByLabel('User story').fill('What Alice wrote then')
+    await alice.page.keyboard.press('Enter')
+    await conflict.getByText('Alice changed this').waitFor()
     expect(await olivia.page.getByLabel('User story').inputValue()).toBe('What Olivia writes')
     // Leaving the field does not decide it.
     await olivia.page.getByLabel('New item at the bottom').focus()

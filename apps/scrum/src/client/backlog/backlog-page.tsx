@@ -9,6 +9,7 @@ import { ConnectionBanner, ConnectionPill } from '../shell/connection.tsx'
 import { ToastProvider, useToasts } from '../shell/toasts.tsx'
 import { TopBar } from '../shell/top-bar.tsx'
 import { Actions } from './actions.ts'
+import { Authors } from './authors.ts'
 import { BacklogList } from './backlog-list.tsx'
 import { BoardContext, type BoardParts } from './board-context.tsx'
 import { Composer } from './composer.tsx'
@@ -136,6 +137,7 @@ function useBoardParts(project: ProjectChannel, projectId: number): BoardParts {
       actions: new Actions({ project, projectId, pending, drafts, toasts, announce }),
       drafts,
       pending,
+      authors: new Authors(),
       highlights: new Highlights(),
       news: new News(),
       open: new Keyed<true>(),
@@ -145,10 +147,12 @@ function useBoardParts(project: ProjectChannel, projectId: number): BoardParts {
   useEffect(() => {
     const stopLights = parts.highlights.watch(project)
     const stopResets = watchResets(project, (text) => toasts.add({ kind: 'done', text }))
+    const stopAuthors = parts.authors.watch(project)
     const stopNews = parts.news.watch(project, ({ text }) => toasts.add({ kind: 'notice', text }))
     return () => {
       stopNews()
       stopResets()
+      stopAuthors()
       stopLights()
     }
   }, [project, parts, toasts])

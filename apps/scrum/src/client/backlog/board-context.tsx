@@ -1,5 +1,6 @@
 import { createContext, useContext } from 'react'
 import type { Actions } from './actions.ts'
+import type { Authors } from './authors.ts'
 import type { Drafts } from './drafts.ts'
 import type { Highlights } from './highlights.ts'
 import type { Keyed } from './keyed.ts'
@@ -9,6 +10,7 @@ import type { Pending } from './pending.ts'
 /** What every part of the backlog page shares. None of it changes while the page lives. */
 export interface BoardParts {
   readonly actions: Actions
+  readonly authors: Authors
   readonly drafts: Drafts
   readonly highlights: Highlights
   readonly pending: Pending

@@ -12,6 +12,7 @@ export interface Draft {
 export class Drafts extends Keyed<Draft> {}
 
 export interface Editing {
+  readonly key: string
   /** Undefined: not editing. */
   readonly text: string | undefined
   /** Someone else changed the text since; what to do is the writer's to choose. */
@@ -39,6 +40,7 @@ export function useEditing(key: string, value: string, save: (text: string) => v
   )
   return useMemo(
     () => ({
+      key,
       text: draft?.text,
       conflict,
       begin: () => drafts.set(key, { text: value, base: value }),

@@ -47,14 +47,12 @@ export class News {
   watch(project: ProjectChannel, tell: (entry: NewsEntry) => void): () => void {
     const stops = operations.map((operation) =>
       project.on(operation, (envelope, { at }) => {
-        const flash = field(envelope, '_flash')
-        const text = field(flash, 'notice')
-        const userId = field(flash, 'user_id')
-        if (typeof text !== 'string') return
+        const { notice: text, userId } = flashOf(envelope)
+        if (text === undefined) return
         const entry = {
           id: ++this.#lastId,
           text,
-          userId: typeof userId === 'number' ? userId : undefined,
+          userId,
           at,
         }
         this.#entries = [entry, ...this.#entries].slice(0, entriesMax)
@@ -65,6 +63,24 @@ export class News {
     return () => {
       for (const stop of stops) stop()
     }
+  }
+}
+
+/** What an envelope tells of who did what to which row. */
+export function flashOf(envelope: Json): {
+  readonly id: number | undefined
+  readonly notice: string | undefined
+  readonly userId: number | undefined
+  readonly name: string | undefined
+} {
+  const flash = field(envelope, '_flash')
+  const [id, notice] = [field(envelope, 'id'), field(flash, 'notice')]
+  const [userId, name] = [field(flash, 'user_id'), field(flash, 'name')]
+  return {
+    id: typeof id === 'number' ? id : undefined,
+    notice: typeof notice === 'string' ? notice : undefined,
+    userId: typeof userId === 'number' ? userId : undefined,
+    name: typeof name === 'string' ? name : undefined,
   }
 }
 

@@ -21,7 +21,7 @@ export async function tell(
   envelope: { readonly [field: string]: Json },
   notice: string,
 ): Promise<void> {
-  const _flash = { notice: `${viewer.name} ${notice}`, user_id: viewer.id }
+  const _flash = { notice: `${viewer.name} ${notice}`, user_id: viewer.id, name: viewer.name }
   await tx.operation(`project/${projectId}`, operation, { ...envelope, _flash })
 }
 

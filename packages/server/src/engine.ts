@@ -112,10 +112,10 @@ export class Engine {
    * @throws LockstepError `no_channel` where there is none or it is not for this user, `unavailable`.
    */
   async snapshotFor(user: User, channel: string): Promise<{ view: number; snapshot: CachedSnapshot }> {
-    const asker = { user, channels: undefined }
-    const audience = isChannel(channel) ? await this.#authoriser.audienceOf(asker, channel) : undefined
-    const view = audience === undefined ? undefined : this.#parts.sync.viewOf(audience)
-    if (view === undefined) throw new LockstepError('no_channel')
+    if (!isChannel(channel)) throw new LockstepError('no_channel')
+    const grant = await this.#authoriser.ask({ user, channels: undefined }, channel)
+    if (grant instanceof LockstepError) throw grant
+    const { view } = grant
     await this.#parts.source.barrier()
     return { view, snapshot: await this.snapshots.get(channel, view, { fresh: true }) }
   }

@@ -8,6 +8,12 @@ export interface Asker {
   readonly channels: readonly string[] | undefined
 }
 
+/** As what it is let in. */
+export interface Grant {
+  readonly audience: string
+  readonly view: number
+}
+
 /** Asks the application whether a user may see a channel. */
 export class Authoriser {
   readonly #sync: Sync
@@ -21,12 +27,24 @@ export class Authoriser {
     this.#mayPass = mayPass
   }
 
+  /** As what the asker may see the channel, or why it may not: `no_channel`; `unavailable`: for now. */
+  async ask(asker: Asker, channel: string): Promise<Grant | LockstepError> {
+    try {
+      const audience = await this.#audienceOf(asker, channel)
+      const view = audience === undefined ? undefined : this.#sync.viewOf(audience)
+      if (audience !== undefined && view !== undefined) return { audience, view }
+      return new LockstepError('no_channel')
+    } catch (error) {
+      return new LockstepError('unavailable', undefined, { cause: error })
+    }
+  }
+
   /**
    * The audience as which the asker sees the channel; undefined where it may not, where no such channel
    * is declared, and where the rule throws: from outside these are one and the same.
-   * @throws LockstepError `unavailable` where the rule could not tell for now
+   * @throws what the rule has thrown, where that may pass
    */
-  async audienceOf(asker: Asker, channel: string): Promise<string | undefined> {
+  async #audienceOf(asker: Asker, channel: string): Promise<string | undefined> {
     if (asker.channels !== undefined && !asker.channels.includes(channel)) return undefined
     for (const { pattern, rule } of this.#sync.channels) {
       const params = matchChannel(pattern, channel)
@@ -38,7 +56,7 @@ export class Authoriser {
       } catch (error) {
         const name = error instanceof Error ? error.name : 'unknown'
         this.#logger.error(`authorize of channel pattern "${pattern.source}" failed: ${name}`)
-        if (this.#mayPass(error)) throw new LockstepError('unavailable', undefined, { cause: error })
+        if (this.#mayPass(error)) throw error
         return undefined
       }
     }

@@ -1,8 +1,11 @@
-import type { LockstepError, ServerMessage } from '@lockstep/protocol'
+import { LockstepError, type ServerMessage } from '@lockstep/protocol'
 import type { Session } from '../session/session.ts'
 import { Batch } from './batch.ts'
 import type { Carrier } from './carrier.ts'
 import type { Subscription } from './subscription.ts'
+
+/** Messages sent to a full carrier, all of them answers, after which a client that does not read is let go. */
+const unreadMax = 4_000
 
 /**
  * The life of one carrier. Has no queue of its own: what a full carrier cannot take stays in the log, and
@@ -18,6 +21,12 @@ export class Connection {
   /** Number of subscriptions in state `behind`. */
   behind = 0
   closed = false
+  /** Messages sent since the carrier is full. */
+  #unread = 0
+  /** Subscriptions whose snapshot waits for room. */
+  waiting: Set<Subscription> | undefined
+  /** Its part of the heartbeat. */
+  readonly part: number
   /** Something was heard since the last heartbeat. */
   alive = true
   /** Tokens left of the request allowance, and when it was last filled. @see Requests */
@@ -27,21 +36,27 @@ export class Connection {
   afterCatchUp: Batch[] | undefined
   readonly #onDrained: (connection: Connection) => void
 
-  constructor(carrier: Carrier, allowance: number, now: number, onDrained: (connection: Connection) => void) {
+  constructor(
+    carrier: Carrier,
+    given: { readonly allowance: number; readonly now: number; readonly part: number },
+    onDrained: (connection: Connection) => void,
+  ) {
     this.carrier = carrier
-    this.allowance = allowance
-    this.allowanceAt = now
+    this.allowance = given.allowance
+    this.allowanceAt = given.now
+    this.part = given.part
     this.#onDrained = onDrained
   }
 
-  /** Sends at once, whether full or not: only for answers, whose number requests bound. */
+  /** Sends at once, whether full or not: only for answers. A client that never reads them is let go. */
   send(message: ServerMessage): void {
     this.sendBatch(Batch.of(message))
   }
 
   sendBatch(batch: Batch): void {
     if (this.closed) return
-    if (!this.carrier.send(batch)) this.full = true
+    if (this.full && ++this.#unread > unreadMax) this.fail(new LockstepError('too_fast'))
+    else if (!this.carrier.send(batch)) this.full = true
   }
 
   sendError(error: LockstepError, about: { id?: number; channel?: string } = {}): void {
@@ -57,6 +72,7 @@ export class Connection {
   drained(): void {
     if (!this.full) return
     this.full = false
+    this.#unread = 0
     this.#onDrained(this)
   }
 

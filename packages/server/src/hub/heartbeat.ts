@@ -10,7 +10,7 @@ export interface HeartbeatHooks {
   renewToken(connection: Connection): void
 }
 
-/** The sweep over all connections is cut into this many parts, so that 10,000 are not served in one turn. */
+/** Connections are dealt into this many parts, each with its own turn, so that 10,000 are not served at once. */
 const parts = 16
 
 /**
@@ -24,8 +24,10 @@ export class Heartbeat {
   readonly #limits: Limits
   readonly #hooks: HeartbeatHooks
   #timer: Timer | undefined
+  /** Whose turn is next, and when. */
   #part = 0
-  #sweep: Connection[] = []
+  #dueAt: number
+  #dealt = 0
   #closed = false
 
   constructor(
@@ -38,7 +40,14 @@ export class Heartbeat {
     this.#runtime = from.runtime
     this.#limits = from.limits
     this.#hooks = hooks
+    this.#dueAt = from.runtime.now()
     this.#schedule()
+  }
+
+  /** The part of the next new connection: it stays, so that every turn is one interval after the last. */
+  deal(): number {
+    this.#dealt = (this.#dealt + 1) % parts
+    return this.#dealt
   }
 
   close(): void {
@@ -48,27 +57,26 @@ export class Heartbeat {
 
   #schedule(): void {
     if (this.#closed) return
-    this.#timer = this.#runtime.timer(this.#limits.heartbeatMs / parts, () => {
+    const now = this.#runtime.now()
+    // Late timers must not add up; but after a standstill nobody gets two turns in a row.
+    this.#dueAt = Math.max(this.#dueAt + this.#limits.heartbeatMs / parts, now)
+    this.#timer = this.#runtime.timer(this.#dueAt - now, () => {
       this.#beat()
       this.#schedule()
     })
   }
 
   #beat(): void {
-    if (this.#part === 0) this.#sweep = [...this.#connections]
-    const from = Math.floor((this.#sweep.length * this.#part) / parts)
-    const to = Math.floor((this.#sweep.length * (this.#part + 1)) / parts)
-    this.#part = (this.#part + 1) % parts
-    if (from === to) return
+    const part = this.#part
+    this.#part = (part + 1) % parts
+    const turn: Connection[] = []
+    for (const connection of this.#connections) if (connection.part === part) turn.push(connection)
+    if (turn.length === 0) return
     const now = this.#runtime.now()
     // The log's position must not overtake what this turn has yet to send.
     this.#hooks.flush()
     const batch = Batch.of({ type: 'heartbeat', position: encodePosition(this.#log.position) })
-    for (let i = from; i < to; i++) {
-      const connection = this.#sweep[i]
-      if (connection !== undefined && !connection.closed) this.#beatOne(connection, batch, now)
-    }
-    if (this.#part === 0) this.#sweep = []
+    for (const connection of turn) if (!connection.closed) this.#beatOne(connection, batch, now)
   }
 
   #beatOne(connection: Connection, batch: Batch, now: number): void {

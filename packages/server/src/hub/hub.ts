@@ -12,7 +12,7 @@ import type { Delivery, Log, LogReader, Writer } from '../log/log.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Session, SessionClaims, Sessions } from '../session/session.ts'
-import { Authoriser } from './authoriser.ts'
+import { Authoriser, type Grant } from './authoriser.ts'
 import { Batch } from './batch.ts'
 import type { Carrier } from './carrier.ts'
 import { catchUp, fallBehind, leaveBehind, sendInOrder } from './catch-up.ts'
@@ -107,9 +107,11 @@ export class Hub implements LogReader {
     if (this.connections.size >= limits.connectionsMax) {
       throw new LockstepError('unavailable', 'The server has as many connections as it may.')
     }
-    const connection = new Connection(carrier, limits.requestsBurst, runtime.now(), (drained) =>
-      this.#goOn(drained),
-    )
+    const given = { allowance: limits.requestsBurst, now: runtime.now(), part: this.#heartbeat.deal() }
+    const connection = new Connection(carrier, given, (drained) => {
+      this.#goOn(drained)
+      if (drained.waiting !== undefined) void this.#loadWaiting(drained)
+    })
     this.connections.add(connection)
     return connection
   }
@@ -121,6 +123,7 @@ export class Hub implements LogReader {
     for (const subscription of connection.subscriptions.values()) this.#end(subscription)
     connection.subscriptions.clear()
     connection.afterCatchUp = undefined
+    connection.waiting = undefined
     this.connections.delete(connection)
     this.#parts.sessions.disconnect(connection)
   }
@@ -220,8 +223,8 @@ export class Hub implements LogReader {
           subscription.asks++
           return
         }
-        const asks = subscription.asks + 1
-        const answer = await this.#askOnce(subscription, session)
+        const asks = ++subscription.asks
+        const answer = await this.#authoriser.ask(session, subscription.channel)
         if (subscription.state === 'ended' || subscription.asks !== asks) return
         if (!(answer instanceof LockstepError)) {
           if (answer.view === subscription.view) return
@@ -259,32 +262,11 @@ export class Hub implements LogReader {
 
   // ---- inside ---------------------------------------------------------------------------------------
 
-  /** Who the session is in the channel, or why it is nobody. */
-  async #askOnce(
-    subscription: Subscription,
-    session: Session<Connection>,
-  ): Promise<{ audience: string; view: number } | LockstepError> {
-    subscription.asks++
-    try {
-      const audience = await this.#authoriser.audienceOf(session, subscription.channel)
-      const view = audience === undefined ? undefined : this.#parts.sync.viewOf(audience)
-      if (audience !== undefined && view !== undefined) return { audience, view }
-      return new LockstepError('no_channel')
-    } catch (error) {
-      return error instanceof LockstepError
-        ? error
-        : new LockstepError('internal', undefined, { cause: error })
-    }
-  }
-
   /** Asks until no newer question was put meanwhile. */
-  async #askFor(
-    subscription: Subscription,
-    session: Session<Connection>,
-  ): Promise<{ audience: string; view: number } | LockstepError> {
+  async #askFor(subscription: Subscription, session: Session<Connection>): Promise<Grant | LockstepError> {
     for (;;) {
-      const asks = subscription.asks + 1
-      const answer = await this.#askOnce(subscription, session)
+      const asks = ++subscription.asks
+      const answer = await this.#authoriser.ask(session, subscription.channel)
       if (subscription.asks === asks || subscription.state === 'ended') return answer
     }
   }
@@ -328,11 +310,14 @@ export class Hub implements LogReader {
     subscription.announce = true
     // Several calls may be under way for one subscription (reset upon reset): the newest wins.
     const ticket = ++subscription.load
+    if (connection.full) return this.#waitForRoom(subscription)
     try {
       const { position, frame } = await this.#parts.snapshot(channel, subscription.view)
       if (subscription.load !== ticket || subscription.state !== 'loading') return
       if (position.epoch !== this.#parts.log.position.epoch) return this.#load(subscription)
       this.flush()
+      // Other snapshots may have filled it meanwhile. By the time there is room, a newer one may do better.
+      if (connection.full) return this.#waitForRoom(subscription)
       connection.sendBatch(new Batch([frame]))
       this.#lists.add(subscription)
       this.#continue(subscription, position.lsn)
@@ -344,6 +329,22 @@ export class Hub implements LogReader {
         channel,
       })
     }
+  }
+
+  #waitForRoom(subscription: Subscription): void {
+    const { connection } = subscription
+    connection.waiting ??= new Set()
+    connection.waiting.add(subscription)
+  }
+
+  /** Loads what waits for room, one after the other, while there is some. */
+  async #loadWaiting(connection: Connection): Promise<void> {
+    for (const subscription of connection.waiting ?? []) {
+      if (connection.full) return
+      connection.waiting?.delete(subscription)
+      if (subscription.state === 'loading') await this.#load(subscription)
+    }
+    if (connection.waiting?.size === 0) connection.waiting = undefined
   }
 
   #remove(connection: Connection, channel: string): void {

@@ -222,6 +222,7 @@ class ModelClient implements Carrier {
     this.wanted.delete(channel)
     this.rooms.delete(channel)
     this.positions.delete(channel)
+    this.deferred = this.deferred.filter((message) => !('channel' in message) || message.channel !== channel)
     this.world.hub.unsubscribe(this.connection, channel)
   }
 

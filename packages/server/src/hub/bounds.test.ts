@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import { Room, settle, type Visitor } from './room.setup.ts'
+
+const outboxBytes = 2_000
+
+async function finish(room: Room, visitor: Visitor): Promise<void> {
+  for (let i = 0; i < 60; i++) {
+    await settle()
+    room.runtime.endTurn()
+    visitor.read()
+  }
+}
+
+test('G12: snapshots wait for room in the carrier, however many channels are asked for', async () => {
+  const room = new Room()
+  room.snapshotBytes = outboxBytes
+  const visitor = room.join('s1', outboxBytes)
+  for (let i = 0; i < 20; i++) await visitor.subscribe(`room/${i}`)
+  await settle()
+  expect(visitor.heard.filter((line) => line.startsWith('snapshot'))).toHaveLength(1)
+  await finish(room, visitor)
+  for (let i = 0; i < 20; i++) expect(visitor.heard).toContain(`live room/${i}`)
+  expect(room.hub.status()).toMatchObject({ behind: 0, subscriptions: 20 })
+})
+
+test('G12: a reset of all channels gives a full carrier one snapshot at a time', async () => {
+  const room = new Room()
+  const visitor = room.join('s1', outboxBytes)
+  for (let i = 0; i < 5; i++) await visitor.subscribe(`room/${i}`)
+  await finish(room, visitor)
+  visitor.got.length = 0
+  room.snapshotBytes = outboxBytes
+  room.log.append({ kind: 'reset', lsn: 200, reason: 'truncated' })
+  await settle()
+  expect(visitor.heard.filter((line) => line.startsWith('reset'))).toHaveLength(5)
+  expect(visitor.heard.filter((line) => line.startsWith('snapshot'))).toHaveLength(1)
+  // What is committed while snapshots wait is in them, or follows them.
+  room.commit(300, 'room/0', 'room/1', 'room/2', 'room/3', 'room/4')
+  await finish(room, visitor)
+  for (let i = 0; i < 5; i++) {
+    const lines = visitor.got.filter((message) => 'channel' in message && message.channel === `room/${i}`)
+    const reached = lines.flatMap((message) => ('position' in message ? [message.position] : []))
+    expect(reached.at(-1)).toBe('e1.12c')
+    expect(lines.at(-1)?.type === 'live' || lines.at(-1)?.type === 'transaction').toBe(true)
+  }
+})
+
+test('G12: answers to a client that asks and never reads end with its connection', async () => {
+  const room = new Room()
+  const visitor = room.join('s1', 100)
+  for (let i = 0; i < 20_000 && visitor.ended === undefined; i++) await visitor.subscribe('room/1')
+  expect(visitor.ended).toBe('too_fast')
+  const sent = visitor.got.length
+  await visitor.subscribe('room/2')
+  expect(visitor.got.length).toBe(sent)
+})

@@ -60,23 +60,18 @@ export class Fanout {
     this.#dirty = []
     this.#confirmations = []
     // Resets first: a client must know of one before it gets the same commit on another channel.
-    const told = dirty.filter((list) => !this.#resetList(list))
-    if (told.length === 1 && told[0] !== undefined) this.#flushList(told[0], undefined)
-    else {
-      const mixed = new Map<Connection, LogEntry[]>()
-      for (const list of told) this.#flushList(list, mixed)
-      for (const [connection, entries] of mixed) connection.sendBatch(new Batch(mergeEntries(entries)))
-    }
+    const turns = dirty.filter((list) => !this.#resetList(list)).map(takeTurn)
+    const mixed: Mixed | undefined = turns.length > 1 ? new Map() : undefined
+    for (const turn of turns) this.#sendTurn(turn, mixed)
+    if (mixed !== undefined) sendMixed(mixed)
     for (const { writer, lsn } of confirmations) this.#hooks.confirm(writer, lsn)
   }
 
-  /** With `mixed`, connections of several subscriptions collect their entries there, to be sent in commit order. */
-  #flushList(list: SubscriberList, mixed: Map<Connection, LogEntry[]> | undefined): void {
-    const entries = list.turn
-    list.turn = []
-    const batch = new Batch(entries.map(frameOf))
-    const before = (entries[0]?.lsn ?? 0) - 1
-    const { subscribers } = list
+  /** Connections of several subscriptions, which may have to get several turns in commit order, go to `mixed`. */
+  #sendTurn(turn: Turn, mixed: Mixed | undefined): void {
+    const { batch } = turn
+    const { subscribers } = turn.list
+    const before = (turn.entries[0]?.lsn ?? 0) - 1
     for (let i = 0; i < subscribers.length; i++) {
       const subscription = subscribers[i]
       if (subscription === undefined || subscription.state !== 'live') continue
@@ -84,9 +79,9 @@ export class Fanout {
       // One subscription that is behind holds the others back: a commit on both must not be seen by halves (G5).
       if (connection.full || connection.behind > 0) this.#hooks.fallBehind(subscription, before)
       else if (mixed !== undefined && connection.subscriptions.size > 1) {
-        const collected = mixed.get(connection)
-        if (collected === undefined) mixed.set(connection, [...entries])
-        else collected.push(...entries)
+        const turns = mixed.get(connection)
+        if (turns === undefined) mixed.set(connection, [turn])
+        else turns.push(turn)
       } else if (!connection.carrier.send(batch)) connection.full = true
     }
   }
@@ -100,6 +95,41 @@ export class Fanout {
       if (subscription.state === 'live') this.#hooks.reload(subscription, reason)
     }
     return true
+  }
+}
+
+/** What one turn of the event loop brought to one list. */
+interface Turn {
+  readonly list: SubscriberList
+  readonly number: number
+  readonly entries: readonly LogEntry[]
+  readonly batch: Batch
+}
+
+type Mixed = Map<Connection, Turn[]>
+
+function takeTurn(list: SubscriberList, number: number): Turn {
+  const entries = list.turn
+  list.turn = []
+  return { list, number, entries, batch: new Batch(entries.map(frameOf)) }
+}
+
+/** Most connections have the same few sets of channels: each set's batch is merged once. */
+function sendMixed(mixed: Mixed): void {
+  const merged = new Map<string, Batch>()
+  for (const [connection, turns] of mixed) {
+    const [only] = turns
+    if (turns.length === 1 && only !== undefined) {
+      connection.sendBatch(only.batch)
+      continue
+    }
+    const set = turns.map((turn) => turn.number).join()
+    let batch = merged.get(set)
+    if (batch === undefined) {
+      batch = new Batch(mergeEntries(turns.flatMap((turn) => turn.entries)))
+      merged.set(set, batch)
+    }
+    connection.sendBatch(batch)
   }
 }
 

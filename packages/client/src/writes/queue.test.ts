@@ -113,6 +113,24 @@ test('a write that the stream does not know ends with a barrier after a while', 
   expect(a.items.get(1)?.title).toBe('one')
 })
 
+test('G6: a barrier that could not be had is asked for again after a while', async () => {
+  const { server, runtime, errors, live } = stage()
+  runtime.respond = async () => ({ status: 200, text: async () => '"plain"' })
+  const write = follow(live().channel('a').items.update(1, { title: 'eins' }))
+  await runtime.advance(confirmMs)
+  const { connection } = server
+  const asked = connection.received.at(-1)
+  expect(asked?.type).toBe('barrier')
+  const error = { code: 'unavailable', message: 'Later.', retryable: true }
+  connection.outbox = [{ type: 'error', id: asked && 'id' in asked ? asked.id : -1, error }]
+  connection.arrive()
+  await runtime.advance(confirmMs)
+  connection.arrive()
+  await settle()
+  expect(write.outcome).toBe('done')
+  expect(errors).toEqual([])
+})
+
 test('G3: a lost reply is asked for again with the same key, and has one effect', async () => {
   const { server, runtime, live } = stage()
   updates(server)

@@ -286,6 +286,13 @@ export class WriteQueue implements Confirmations {
     }
   }
 
+  barrierFailed(id: number): boolean {
+    const waiting = [...this.#mutations.values()].filter(({ barrier }) => barrier === id)
+    for (const mutation of waiting) mutation.barrier = undefined
+    if (waiting.length > 0) this.#timer(confirmMs, () => this.#askBarrier())
+    return waiting.length > 0
+  }
+
   live(): void {
     for (const wake of [...this.#wakers]) wake()
     this.#askBarrier()

@@ -232,6 +232,10 @@ export class RawSocket {
     this.#socket.pause()
   }
 
+  goOnReading(): void {
+    this.#socket.resume()
+  }
+
   /** Ends the connection without a word. */
   end(): void {
     this.#socket.destroy()
@@ -274,7 +278,7 @@ export class RawSocket {
 export class Neighbour {
   readonly #socket: WebSocket
   readonly #sql: postgres.Sql
-  readonly #titles = new Set<string>()
+  readonly #titles: string[] = []
   readonly #faults: string[] = []
   #position: WirePosition | undefined
   #count = 0
@@ -302,13 +306,13 @@ export class Neighbour {
       .#sql`INSERT INTO items (id, title, project_id) VALUES (${1_000_000 + this.#count}, ${title}, 1)`
     await eventually(() => {
       expect(this.#faults).toEqual([])
-      expect(this.#titles.has(title)).toBe(true)
+      expect(this.#titles).toContain(title)
     })
   }
 
-  /** How many rows with this title it was sent. */
-  has(title: string): boolean {
-    return this.#titles.has(title)
+  /** How many rows with this title were created before its eyes. */
+  count(title: string): number {
+    return this.#titles.filter((other) => other === title).length
   }
 
   end(): void {
@@ -326,7 +330,7 @@ export class Neighbour {
       if (order(message.position, this.#position) <= 0) this.#faults.push(`${message.position} came again`)
     }
     this.#position = message.position
-    for (const row of Object.values(message.changes.items?.create ?? {})) this.#titles.add(String(row.title))
+    for (const row of Object.values(message.changes.items?.create ?? {})) this.#titles.push(String(row.title))
   }
 }
 

@@ -12,7 +12,15 @@ import { Barriers } from './barriers.ts'
 import { TypeCatalog } from './catalog.ts'
 import { connect } from './connect.ts'
 import { Intake } from './intake.ts'
-import { currentEpoch, type Epoch, ensureState, newEpoch, type SlotPlan, whyNewEpoch } from './slot.ts'
+import {
+  currentEpoch,
+  type Epoch,
+  ensureState,
+  newEpoch,
+  type SlotPlan,
+  slotNameOf,
+  whyNewEpoch,
+} from './slot.ts'
 import type { Source, SourceSink, SourceStatus } from './source.ts'
 import { ReplicationStream } from './stream.ts'
 
@@ -21,7 +29,7 @@ export interface PostgresSourceOptions {
   readonly collections: readonly Collection[]
   /** `Sync.fingerprint`; when it changes, the log starts anew. */
   readonly fingerprint: string
-  /** Name of the replication slot: small letters, digits, `_`. Default `lockstep`. */
+  /** Name of the replication slot: small letters, digits, `_`. Default: `lockstep_` and the database's name. */
   readonly slot?: string
   /** Name of the publication. Default: the slot's name. */
   readonly publication?: string
@@ -77,7 +85,7 @@ class PostgresSource implements Source {
     this.#runtime = options.runtime ?? nodeRuntime
     this.#logger = options.logger ?? silentLogger
     this.#retentionMs = options.retentionMs ?? 60_000
-    const slot = options.slot ?? 'lockstep'
+    const slot = options.slot ?? slotNameOf(options.url)
     this.#plan = {
       slot,
       publication: options.publication ?? slot,
@@ -172,7 +180,9 @@ class PostgresSource implements Source {
     const why = await whyNewEpoch(this.#sql, this.#plan)
     if (why === undefined) return currentEpoch(this.#sql, this.#plan.slot)
     const epoch = await newEpoch(this.#sql, this.#plan, this.#runtime, this.#logger)
-    this.#logger.warn(`A new log begins (epoch ${epoch.epoch}): ${why}. All clients start from a snapshot.`)
+    const text = `A new log begins (epoch ${epoch.epoch}): ${why}. All clients start from a snapshot.`
+    if (why === firstLog) this.#logger.info(text)
+    else this.#logger.warn(text)
     return epoch
   }
 

@@ -71,6 +71,9 @@ export async function ensureState(sql: Sql): Promise<void> {
   }
 }
 
+/** The reason that is none to worry about: nobody has a position yet. */
+export const firstLog = 'there is no replication slot yet'
+
 /** Why the log of this slot cannot be continued; undefined: it can. */
 export async function whyNewEpoch(sql: Sql, plan: SlotPlan): Promise<string | undefined> {
   const [state] = await sql`
@@ -79,8 +82,7 @@ export async function whyNewEpoch(sql: Sql, plan: SlotPlan): Promise<string | un
   const [slot] = await sql`
     SELECT to_jsonb(s) AS facts, s.plugin, s.database = current_database() AS here
     FROM pg_replication_slots s WHERE slot_name = ${plan.slot}`
-  if (slot === undefined)
-    return state === undefined ? 'there is no replication slot yet' : 'the replication slot is gone'
+  if (slot === undefined) return state === undefined ? firstLog : 'the replication slot is gone'
   // to_jsonb because the columns that tell of invalidation differ from version to version.
   const facts = slot.facts as { wal_status?: string; invalidation_reason?: string; conflicting?: boolean }
   if (
@@ -175,6 +177,15 @@ function epochName(runtime: Runtime): string {
 
 /** The default name of a database's slot: names are the whole cluster's, so each database gets its own. */
 export function slotNameOf(url: string): string {
-  const database = decodeURIComponent(new URL(url).pathname.slice(1)) || 'postgres'
-  return `lockstep_${database.toLowerCase().replace(/[^a-z0-9_]/g, '_')}`.slice(0, 63)
+  return `lockstep_${databaseOf(url)
+    .toLowerCase()
+    .replace(/[^a-z0-9_]/g, '_')}`.slice(0, 63)
+}
+
+function databaseOf(url: string): string {
+  try {
+    return decodeURIComponent(new URL(url).pathname.slice(1)) || 'postgres'
+  } catch {
+    return 'postgres' // whoever connects will say what is wrong with the address
+  }
 }

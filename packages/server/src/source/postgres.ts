@@ -16,6 +16,7 @@ import {
   currentEpoch,
   type Epoch,
   ensureState,
+  firstLog,
   newEpoch,
   type SlotPlan,
   slotNameOf,

@@ -125,8 +125,8 @@ export interface Operation {
 
 /**
  * What one commit did to one channel, as its audience may see it. `prev` is the position of the message
- * before it in this channel: where `prev` is beyond the client's position there is a hole (G2); where
- * `position` is not beyond it, the message is a repetition (G3).
+ * before it in this channel, or has the LSN 0 where the log has forgotten that. Where `prev` is beyond the
+ * client's position there is a hole (G2); where `position` is not beyond it, the message is a repetition (G3).
  */
 export interface TransactionMessage {
   readonly type: 'transaction'

@@ -1,3 +1,4 @@
+import { parsePosition } from '@lockstep/protocol'
 import { expect, test } from 'vitest'
 import { Room, settle, type Visitor } from './room.setup.ts'
 
@@ -53,4 +54,20 @@ test('G12: answers to a client that asks and never reads end with its connection
   const sent = visitor.got.length
   await visitor.subscribe('room/2')
   expect(visitor.got.length).toBe(sent)
+})
+
+test('G2: a live client sees no hole in a quiet channel whose past the log has forgotten', async () => {
+  const room = new Room({ retentionMs: 5_000 })
+  const visitor = room.join()
+  await visitor.subscribe('room/1')
+  await settle()
+  room.commit(200, 'room/2')
+  room.runtime.advance(room.limits.heartbeatMs / 2)
+  visitor.got.length = 0
+  room.log.append({ kind: 'progress', lsn: 250 })
+  room.commit(300, 'room/1')
+  const [message] = visitor.got
+  if (message?.type !== 'transaction') throw new Error('no transaction')
+  // It was sent all there was, and knows of everything up to 100.
+  expect(parsePosition(message.prev).lsn).toBeLessThanOrEqual(100)
 })

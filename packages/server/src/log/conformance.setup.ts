@@ -91,8 +91,8 @@ export function runLogTests(
       log.append(transactionEntry(20, [['a/1', ['{"x":{}}', undefined]]]))
       log.append(transactionEntry(30, [['a/1', ['{"x":{}}', '{"y":{}}']]]))
       log.append(transactionEntry(40, [['a/1', [undefined, '{"y":{}}']]]))
-      expect(prevs(log, 'a/1', 0)).toEqual(['e.a', 'e.14'])
-      expect(prevs(log, 'a/1', 1)).toEqual(['e.a', 'e.1e'])
+      expect(prevs(log, 'a/1', 0)).toEqual(['e.0', 'e.14'])
+      expect(prevs(log, 'a/1', 1)).toEqual(['e.0', 'e.1e'])
       expect(log.last('a/1', 0)).toBe(30)
       expect(log.last('a/1', 1)).toBe(40)
       expect(log.position).toEqual({ epoch: 'e', lsn: 40 })
@@ -120,7 +120,7 @@ export function runLogTests(
       })
       const [entry] = entriesOf(log, 'a/1', 0, 1)
       expect(payloadOf(frameOf(entry))).toBe(
-        '{"type":"transaction","channel":"a/1","position":"e.2","prev":"e.1","at":1234,' +
+        '{"type":"transaction","channel":"a/1","position":"e.2","prev":"e.0","at":1234,' +
           '"changes":{"x":{"destroy":["1"]}},"operations":[{"operation":"o","envelope":null}],"session":"s\\"","mutation":"m"}',
       )
       expect(entry).toMatchObject({ xid: 7, lsn: 2 })

@@ -130,10 +130,11 @@ export class MemoryLog implements Log {
         const changes = routed.views[view]
         if (changes === undefined && routed.operations === undefined && routed.reset === undefined) continue
         const window = this.#windowOf(routed.channel, view)
+        // The floor would look like a hole to a client that is up to date and was last told of an earlier
+        // position; who did miss something is told so by `read`.
+        const prev = window.size === 0 ? 0 : window.lastLsn
         const frame =
-          routed.reset === undefined
-            ? encodeFrame(this.#message(text, routed, window.lastLsn, changes))
-            : undefined
+          routed.reset === undefined ? encodeFrame(this.#message(text, routed, prev, changes)) : undefined
         const entry = new HeldEntry(window, {
           xid: transaction.xid,
           lsn,

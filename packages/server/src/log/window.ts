@@ -43,7 +43,7 @@ export class Window {
   readonly channel: string
   /** Positions from here on can be continued. */
   trimmedLsn: number
-  /** LSN of the newest entry, or `trimmedLsn`: the next entry's `prev`. */
+  /** LSN of the newest entry, or `trimmedLsn`. */
   lastLsn: number
   bytes = 0
   /** Bytes at the front that are out of their time and kept only by a pin. */

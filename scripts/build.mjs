@@ -14,7 +14,7 @@ import { captureBin, captureNpm, root, StepFailed, tail } from './step.mjs'
 const libraries = ['packages/protocol', 'packages/server', 'packages/client', 'packages/testing']
 
 /** @type {Target} */
-const packages = {
+export const packages = {
   name: 'packages',
   title: 'packages',
   inputs: [...libraries, 'bench', 'tsconfig.json', 'tsconfig.base.json', 'package-lock.json'],
@@ -27,12 +27,23 @@ const packages = {
 }
 
 /** @type {Target} */
-const scrum = {
+export const scrum = {
   name: 'scrum',
   title: 'the Scrum board',
   inputs: ['apps/scrum', ...packages.inputs],
   outputs: ['apps/scrum/dist/server/main.js'],
   make: () => captureNpm(['run', 'build', '--silent', '-w', 'apps/scrum']),
+}
+
+/**
+ * Makes a target, fresh or not, and remembers when that went well.
+ * @param {Target} target
+ */
+export async function make(target) {
+  const hash = await hashOf(target)
+  const result = await target.make()
+  if (result.code === 0) await markFresh(target, hash)
+  return result
 }
 
 /** Installs and builds what is stale. @param {readonly Target[]} targets */
@@ -41,14 +52,12 @@ async function makeReady(targets) {
   for (const target of targets) {
     if (await isFresh(target)) continue
     console.log(`Building ${target.title} ...`)
-    const hash = await hashOf(target)
-    const { code, output } = await target.make()
+    const { code, output } = await make(target)
     if (code !== 0) {
       throw new StepFailed(
         `${tail(output, 80)}\n\nBuilding ${target.title} failed; mend what is named above.`,
       )
     }
-    await markFresh(target, hash)
   }
 }
 

@@ -1,14 +1,15 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { make, packages, scrum } from './build.mjs'
 import { ensureInstalled } from './install.mjs'
-import { captureBin, captureNpm, root, tail } from './step.mjs'
+import { captureBin, root, tail } from './step.mjs'
 
 const published = ['packages/protocol', 'packages/server', 'packages/client']
 
 /** @type {readonly { name: string, run: () => Promise<{ code: number, output: string }> }[]} */
 const steps = [
-  { name: 'types of the packages', run: () => captureBin('typescript/bin/tsc', ['-b']) },
-  { name: 'the Scrum board builds', run: () => captureNpm(['run', 'build', '--silent', '-w', 'apps/scrum']) },
+  { name: 'types of the packages', run: () => make(packages) },
+  { name: 'the Scrum board builds', run: () => make(scrum) },
   {
     name: 'types of tests and scripts',
     run: () => captureBin('typescript/bin/tsc', ['-p', 'tsconfig.tests.json']),

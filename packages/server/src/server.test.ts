@@ -333,3 +333,12 @@ describe('a sync server on a real Postgres', () => {
     expect((await client.get('snapshot')).collections.tasks?.rows).toEqual([])
   })
 })
+
+test('a wrong address or slot name is said at once, with what to do', async () => {
+  const options = { sync: defineSync({ channels: {}, collections: {} }), authenticate: () => null }
+  await expect(createSyncServer({ ...options, database: 'localhost' })).rejects.toThrow(
+    /looks like postgres:/,
+  )
+  const named = createSyncServer({ ...options, database: 'postgres://localhost/x', slot: 'My-Slot' })
+  await expect(named).rejects.toThrow(/small letters/)
+})

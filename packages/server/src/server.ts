@@ -25,7 +25,7 @@ import { postgresSnapshots } from './snapshot/postgres.ts'
 import type { SnapshotStatus } from './snapshot/store.ts'
 import { connectForApplication } from './source/connect.ts'
 import { postgresSource } from './source/postgres.ts'
-import { slotNameOf } from './source/slot.ts'
+import { isSlotName, slotNameOf } from './source/slot.ts'
 import type { SourceStatus } from './source/source.ts'
 import { prepareWrites } from './write/tables.ts'
 import type { Writer } from './write/write.ts'
@@ -114,6 +114,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
   const sync = compileSync(options.sync)
   assertDatabaseUrl(url)
   const slot = options.slot ?? slotNameOf(url)
+  if (!isSlotName(slot)) throw new TypeError(`slot "${slot}" is not 1 to 63 small letters, digits and _.`)
   await setUp(options.setup ?? 'check', {
     url,
     collections: sync.collections,

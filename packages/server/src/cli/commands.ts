@@ -4,6 +4,7 @@ import { nodeRuntime } from '../runtime/node.ts'
 import { loadSecret } from '../session/secret.ts'
 import { applySetup, checkSetup, type SetupOptions, type SetupReport } from '../setup/setup.ts'
 import { connect } from '../source/connect.ts'
+import { slotNameOf } from '../source/slot.ts'
 import { prepareWrites } from '../write/tables.ts'
 import { ConfigError, loadSync } from './config.ts'
 import { reportText } from './report.ts'
@@ -16,14 +17,17 @@ const settings = {
   },
   export: { type: 'string', default: 'sync', description: 'Name of that export' },
   database: { type: 'string', description: 'URL of the database; default: DATABASE_URL' },
-  slot: { type: 'string', default: 'lockstep', description: 'Name of the replication slot and publication' },
+  slot: {
+    type: 'string',
+    description: "Name of the replication slot and publication; default: lockstep_ and the database's name",
+  },
 } as const
 
 interface Given {
   readonly config: string
   readonly export: string
   readonly database?: string | undefined
-  readonly slot: string
+  readonly slot?: string | undefined
 }
 
 /** `lockstep doctor`: looks at the database and changes nothing. */
@@ -78,7 +82,8 @@ async function report(given: Given, run: (options: SetupOptions) => Promise<Setu
     if (url === undefined || url === '')
       throw new ConfigError('Name the database: --database or DATABASE_URL.')
     const { collections, fingerprint } = await loadSync(given.config, given.export)
-    const result = await run({ url, collections, fingerprint, slot: given.slot })
+    const slot = given.slot ?? slotNameOf(url)
+    const result = await run({ url, collections, fingerprint, slot })
     console.log(reportText(result))
     return result.faults.length === 0 ? 0 : 1
   } catch (error) {

@@ -6,7 +6,7 @@ import { type Logger, silentLogger } from '../runtime/logger.ts'
 import { nodeRuntime } from '../runtime/node.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { connect } from '../source/connect.ts'
-import { ensureState, newEpoch, whyNewEpoch } from '../source/slot.ts'
+import { ensureState, newEpoch, slotNameOf, whyNewEpoch } from '../source/slot.ts'
 import { inspectCluster } from './cluster.ts'
 import { inspectTables } from './tables.ts'
 
@@ -17,7 +17,7 @@ export interface SetupOptions {
   readonly collections: readonly Collection[]
   /** `Sync.fingerprint`. */
   readonly fingerprint: string
-  /** As given to the source. Default `lockstep`. */
+  /** As given to the source. */
   readonly slot?: string
   readonly publication?: string
   readonly runtime?: Runtime
@@ -45,7 +45,7 @@ export async function applySetup(options: SetupOptions): Promise<SetupReport> {
     const applied = await mend(sql, await inspect(sql, options))
     const report = await inspect(sql, options)
     if (report.faults.length > 0) return { ...report, applied }
-    const slot = options.slot ?? 'lockstep'
+    const slot = options.slot ?? slotNameOf(options.url)
     const plan = { ...options, slot, publication: options.publication ?? slot }
     await ensureState(sql)
     if ((await whyNewEpoch(sql, plan)) !== undefined)
@@ -95,7 +95,7 @@ async function inspect(
   sql: Sql,
   options: SetupOptions,
 ): Promise<{ faults: readonly Fault[]; notes: readonly Note[] }> {
-  const slot = options.slot ?? 'lockstep'
+  const slot = options.slot ?? slotNameOf(options.url)
   const cluster = await inspectCluster(sql, options.url, slot)
   const tables = await inspectTables(sql, options.collections, options.publication ?? slot)
   return { faults: [...cluster.faults, ...tables.faults], notes: [...cluster.notes, ...tables.notes] }

@@ -1,3 +1,4 @@
+import { eventually } from '@lockstep/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { frame, givesBackMemory, type RawSocket, type Scene, startScene } from './bad-input.setup.ts'
 import { signToken } from './session/token.ts'
@@ -184,6 +185,29 @@ describe('a message', () => {
     await patient.neighbour.seesTheNextChange()
     await patient.close()
   })
+
+  it('M3: of 2,000 barriers at once is answered each, and nobody waits for them', async () => {
+    const socket = await scene.socket('alice')
+    socket.say(...Array.from({ length: 2_000 }, (_, id) => ({ type: 'barrier', id })))
+    await scene.neighbour.seesTheNextChange()
+    await eventually(() =>
+      expect(socket.messages.filter(({ type }) => type === 'barrier')).toHaveLength(2_000),
+    )
+  })
+
+  it('M2: of coming and going 1,000 times leaves nothing behind', async () => {
+    const { subscriptions } = scene.server.status()
+    await givesBackMemory(async () => {
+      const socket = await scene.socket('alice')
+      for (let id = 0; id < 1_000; id++) {
+        socket.say(subscribe({ id }), { type: 'unsubscribe', id, channel: 'project/1' })
+      }
+      socket.say({ type: 'barrier', id: 1 })
+      await socket.next('barrier')
+      expect(scene.server.status().subscriptions).toBe(subscriptions)
+      socket.end()
+    })
+  })
 })
 
 describe('a hello', () => {
@@ -246,5 +270,17 @@ describe('a hello', () => {
     const socket = await scene.socket()
     socket.say(hello(token))
     expect((await socket.next('welcome')).session).toBe('__proto__')
+  })
+
+  it('M1, S2: of 100 connections with one token leaves one of them', async () => {
+    const { token } = scene.server.issueSession({ id: 'alice' })
+    const sockets = await Promise.all(Array.from({ length: 100 }, () => scene.socket()))
+    const { sessions } = scene.server.status()
+    for (const socket of sockets) socket.say(hello(token), subscribe({}))
+    await eventually(() => expect(sockets.filter(({ closeCode }) => closeCode === 4409)).toHaveLength(99))
+    const left = sockets.filter(({ closeCode }) => closeCode === undefined)
+    expect(left).toHaveLength(1)
+    await left[0]?.next('live')
+    expect(scene.server.status().sessions).toBe(sessions + 1)
   })
 })

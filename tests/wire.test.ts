@@ -132,8 +132,8 @@ describe('a subscription', () => {
     const client = board.join('alice', subscribe(1, 'project/1'), subscribe(2, 'project/2'))
     await client.next('live')
     await client.next('live')
-    await board.sql`UPDATE items SET project_id = 2 WHERE id = 17`
     const at = client.messages.length
+    await board.sql`UPDATE items SET project_id = 2 WHERE id = 17`
     expect(await client.next('bundle')).toEqual({ type: 'bundle', count: 2 })
     const both = [await client.next('transaction'), await client.next('transaction')]
     expect(

@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { LockstepError } from '@lockstep/protocol'
 import type { Logger } from '../runtime/logger.ts'
 import { errorResponse } from '../write/response.ts'
 
 /**
  * Lets a handler of web requests answer Node's. Resolves with false, having touched nothing, when the
- * handler does not know the address: the caller answers then. Never rejects.
+ * handler does not know the address: the caller answers then. Never rejects. Requests that come on one
+ * connection without waiting for replies take turns.
  */
 export async function answerNode(
   incoming: IncomingMessage,
@@ -13,6 +15,8 @@ export async function answerNode(
   handle: (request: Request) => Promise<Response | undefined>,
   logger: Logger,
 ): Promise<boolean> {
+  await turnOf(incoming.socket, outgoing)
+  if (incoming.socket.destroyed) return true
   const request = requestOf(incoming)
   let response: Response | undefined
   try {
@@ -23,6 +27,21 @@ export async function answerNode(
   if (response === undefined) return false
   await send(incoming, outgoing, response)
   return true
+}
+
+/** Per connection, when the last of its requests so far has been answered. */
+const turns = new WeakMap<Socket, Promise<unknown>>()
+
+/**
+ * Resolves when the requests before it on the connection have been answered and their replies been sent: of
+ * a client that asks a thousand times and reads nothing, one reply is held and not a thousand.
+ */
+async function turnOf(socket: Socket, outgoing: ServerResponse): Promise<void> {
+  const before = turns.get(socket)
+  const closed = new Promise((resolve) => outgoing.once('close', resolve))
+  // A reply that never got its turn on the socket does not close with it.
+  turns.set(socket, before === undefined ? closed : before.then(() => socket.destroyed || closed))
+  await before
 }
 
 /** The web request of Node's, its body still to come; undefined where address or host cannot be read. */

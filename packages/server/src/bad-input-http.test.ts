@@ -1,5 +1,6 @@
+import { eventually } from '@lockstep/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { givesBackMemory, type Scene, startScene } from './bad-input.setup.ts'
+import { givesBackMemory, heapMb, type Scene, startScene } from './bad-input.setup.ts'
 
 let scene: Scene
 beforeAll(async () => {
@@ -166,5 +167,37 @@ describe('a request for a snapshot', () => {
       ).toBe('200 undefined')
     }
     expect(performance.now() - start).toBeLessThan(2_000)
+  })
+
+  it('G12: comes a hundred times on one connection that is not read, and is held once', async () => {
+    await scene.sql`
+      INSERT INTO items (id, title, project_id) SELECT n, repeat('x', 10000), 2 FROM generate_series(1, 100) AS n`
+    await scene.server.barrier()
+    await givesBackMemory(async () => {
+      const before = heapMb()
+      const socket = scene.bytes()
+      socket.stopReading()
+      socket.write(
+        'GET /lockstep/snapshot/project/2 HTTP/1.1\r\nHost: a\r\nCookie: user=alice\r\n\r\n'.repeat(100),
+      )
+      await eventually(() => expect(scene.waitingBytes()).toBeGreaterThan(0))
+      for (let i = 0; i < 10; i++) await scene.neighbour.seesTheNextChange()
+      // One reply has a megabyte.
+      expect(heapMb() - before).toBeLessThan(20)
+      socket.end()
+    })
+  })
+
+  it('comes with others on one connection, and each is answered in its turn', async () => {
+    const line = (path: string): string =>
+      `GET /lockstep/${path} HTTP/1.1\r\nHost: a\r\nCookie: user=alice\r\n`
+    const paths = ['snapshot/project/1', 'nothing', 'health', 'snapshot/project/3', 'session', 'health']
+    const requests = paths.map((path) => `${line(path)}\r\n`).join('')
+    const { head, body } = await scene
+      .bytes()
+      .write(`${requests}${line('health')}Connection: close\r\n\r\n`)
+      .reply()
+    const statuses = [...`${head}${body}`.matchAll(/HTTP\/1\.1 (\d+) /g)].map((match) => match[1])
+    expect(statuses).toEqual(['200', '404', '200', '200', '405', '200', '200'])
   })
 })

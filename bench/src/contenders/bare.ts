@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { listen } from '../load/listen.ts'
-import { type Contender, changeOf } from './contender.ts'
+import { type Contender, messageOf } from './contender.ts'
 
 /**
  * The control: a loop of `socket.write` of a ready frame, the least that a Node server can do. With
@@ -42,14 +42,7 @@ export async function startBare(framesPerWrite: number): Promise<Contender> {
 
 /** As long as the frame that Lockstep sends for the same change. */
 function readyFrame(): Buffer {
-  const payload = JSON.stringify({
-    type: 'transaction',
-    channel: 'project/1',
-    position: 'k3f9a2.16b3748',
-    prev: 'k3f9a2.16b3700',
-    at: 1_700_000_000_000,
-    changes: changeOf(0),
-  })
+  const payload = JSON.stringify(messageOf(0))
   const frame = Buffer.allocUnsafeSlow(4 + payload.length)
   frame[0] = 0x81
   frame[1] = 126

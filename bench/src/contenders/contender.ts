@@ -22,7 +22,17 @@ export function titleOf(n: number): string {
   return `backlog item number ${n % 10}`
 }
 
-/** What everyone sends at the n-th change, each in its own envelope: the `changes` of Lockstep's message. */
-export function changeOf(n: number): object {
-  return { items: { update: { '17': { title: titleOf(n) } } } }
+/**
+ * What everyone sends at the n-th change: the fields of Lockstep's message, which whoever wants to notice
+ * a gap needs too. The peers put it into their own envelopes.
+ */
+export function messageOf(n: number): object {
+  return {
+    type: 'transaction',
+    channel: 'project/1',
+    position: `bench.${(4_096 + n * 64).toString(16)}`,
+    prev: `bench.${(4_032 + n * 64).toString(16)}`,
+    at: Date.now(),
+    changes: { items: { update: { '17': { title: titleOf(n) } } } },
+  }
 }

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import faye from 'faye'
 import { listen } from '../load/listen.ts'
-import { type Contender, changeOf } from './contender.ts'
+import { type Contender, messageOf } from './contender.ts'
 
 /** Faye 1.4, the predecessor's carrier: real Bayeux subscribers, published to from inside the server. */
 export async function startFaye(): Promise<Contender> {
@@ -16,7 +16,7 @@ export async function startFaye(): Promise<Contender> {
     dialect: () => ({ kind: 'faye', channel: '/project/1' }),
     send(count) {
       for (let k = 0; k < count; k++) {
-        void client.publish('/project/1', { at: Date.now(), changes: changeOf(sent++) })
+        void client.publish('/project/1', messageOf(sent++))
       }
     },
     close: () => {

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import { Server } from 'socket.io'
 import { listen } from '../load/listen.ts'
-import { type Contender, changeOf } from './contender.ts'
+import { type Contender, messageOf } from './contender.ts'
 
 /** Socket.IO 4 with a room per channel, WebSocket only. */
 export async function startSocketIo(): Promise<Contender> {
@@ -17,7 +17,7 @@ export async function startSocketIo(): Promise<Contender> {
     dialect: () => ({ kind: 'socket.io' }),
     send(count) {
       for (let k = 0; k < count; k++) {
-        io.to('project/1').emit('change', { at: Date.now(), changes: changeOf(sent++) })
+        io.to('project/1').emit('change', messageOf(sent++))
       }
     },
     close: () => void io.close(),

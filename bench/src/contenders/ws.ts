@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { listen } from '../load/listen.ts'
-import { type Contender, changeOf } from './contender.ts'
+import { type Contender, messageOf } from './contender.ts'
 
 /** The `ws` library as its manual shows a broadcast: stringify once, `send` to each. */
 export async function startWs(): Promise<Contender> {
@@ -19,7 +19,7 @@ export async function startWs(): Promise<Contender> {
     dialect: () => ({ kind: 'plain' }),
     send(count) {
       for (let k = 0; k < count; k++) {
-        const text = JSON.stringify({ channel: 'project/1', at: Date.now(), changes: changeOf(sent++) })
+        const text = JSON.stringify(messageOf(sent++))
         for (let i = 0; i < sockets.length; i++) sockets[i]?.send(text)
       }
     },

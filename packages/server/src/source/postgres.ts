@@ -72,6 +72,8 @@ class PostgresSource implements Source {
   #stream: ReplicationStream | undefined
   #acknowledger = new Acknowledger(0, 0)
   #epoch: string | undefined
+  /** Marks of barriers that were under way are not in the new slot; it may take several tries to open that. */
+  #marksLost = false
   #retainedBytes: number | undefined
   #warned = false
   #hurried = false
@@ -153,10 +155,10 @@ class PostgresSource implements Source {
     for (;;) {
       try {
         const epoch = await this.#ensureEpoch()
-        const isNew = epoch.epoch !== this.#epoch
-        if (isNew) this.#begin(epoch, sink)
+        if (epoch.epoch !== this.#epoch) this.#begin(epoch, sink)
         await this.#startStream()
-        if (isNew) this.#barriers.resend()
+        if (this.#marksLost) this.#barriers.resend()
+        this.#marksLost = false
         return
       } catch (error) {
         const pid = busyPid(error)
@@ -189,6 +191,7 @@ class PostgresSource implements Source {
 
   #begin(epoch: Epoch, sink: SourceSink): void {
     this.#epoch = epoch.epoch
+    this.#marksLost = true
     this.#acknowledger = new Acknowledger(this.#retentionMs, epoch.from)
     this.#intake = new Intake({
       collections: this.#plan.collections,

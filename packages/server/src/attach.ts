@@ -66,7 +66,8 @@ export function attach(server: Server, parts: AttachParts): () => void {
   return () => {
     server.off('upgrade', onUpgrade)
     server.off('request', onRequest)
-    for (const other of others) server.on('request', other)
+    // Taken out, so that whoever undoes twice does not have every request answered twice.
+    for (const other of others.splice(0)) server.on('request', other)
   }
 }
 

@@ -34,12 +34,16 @@ export class WebSocketTransport {
 
   constructor(parts: WebSocketParts) {
     this.#parts = parts
-    this.#server = new WebSocketServer({
+    const options = {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: parts.limits.messageBytesMax,
-    })
+      // As long as a peer may take to say hello it may take to say goodbye: a server that closes waits for it.
+      // Not in the type declarations.
+      closeTimeout: parts.limits.helloMs,
+    }
+    this.#server = new WebSocketServer(options)
   }
 
   /** Completes an upgrade whose path and origin have been checked. */

@@ -130,3 +130,15 @@ test('G9, G11: rights that cannot be asked for again stop the stream and take no
   expect(visitor.heard.slice(heard)).toEqual([])
   expect(visitor.heard).not.toContain('revoked room/1')
 })
+
+test('G9: what still waits in a connection when rights are taken goes with the connection', async () => {
+  const room = new Room()
+  const visitor = room.join()
+  await visitor.subscribe('room/1')
+  await settle()
+  visitor.waiting = true
+  room.authorize = () => false
+  await room.hub.reauthorize(1)
+  expect(visitor.ended).toBe('terminated')
+  expect(visitor.heard).not.toContain('revoked room/1')
+})

@@ -10,6 +10,8 @@ export interface Carrier {
    * this batch, and wants no other until it calls `Connection.drained()`.
    */
   send(batch: Batch): boolean
+  /** Whether bytes that were sent still wait in this process. */
+  readonly waiting: boolean
   /** Asks the peer for a sign of life; whatever comes back must lead to `Connection.heard()`. */
   ping(): void
   /**

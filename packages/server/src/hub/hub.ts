@@ -226,8 +226,13 @@ export class Hub implements LogReader {
         const asks = ++subscription.asks
         const answer = await this.#authoriser.ask(session, subscription.channel)
         if (subscription.state === 'ended' || subscription.asks !== asks) return
-        if (!(answer instanceof LockstepError)) {
-          if (answer.view === subscription.view) return
+        if (!(answer instanceof LockstepError) && answer.view === subscription.view) return
+        if (connection.carrier.waiting) {
+          // What was sent under the old rights and has not left yet must not leave: it goes with the connection.
+          // The client comes back, and is told then what it may see.
+          connection.carrier.terminate()
+          this.disconnect(connection)
+        } else if (!(answer instanceof LockstepError)) {
           this.#lists.remove(subscription)
           leaveBehind(subscription)
           subscription.audience = answer.audience

@@ -101,6 +101,8 @@ export class Visitor implements Carrier {
   readonly got: ServerMessage[] = []
   readonly capacity: number
   unread = 0
+  /** Whether something that was sent has not left yet. */
+  waiting = false
   ended: string | undefined
   readonly #hub: Hub
   #requests = 0

@@ -11,6 +11,8 @@ class ModelCarrier implements Carrier {
   readonly connection: Connection
   /** Channels of which nothing may come any more. */
   readonly #revoked = new Set<string>()
+  /** What is sent has arrived at once: the inbox is the peer's. */
+  readonly waiting = false
   ended = false
 
   constructor(client: ModelClient) {

@@ -97,6 +97,10 @@ class WebSocketCarrier implements Carrier {
     return socket.write(batch.bytes) || socket.writableLength < this.parts.limits.outboxBytesMax
   }
 
+  get waiting(): boolean {
+    return this.socket.writableLength > 0
+  }
+
   moved(): boolean {
     const { socket, passed } = this
     const waiting = socket.writableLength

@@ -137,6 +137,19 @@ describe('the tables', () => {
       ['id'],
       /nothing keeps the key \(id\)/,
     ],
+    [
+      // UPDATE t SET id = id + 1 would have two rows of one key on the way.
+      'key_not_unique',
+      'CREATE TABLE t (id int PRIMARY KEY DEFERRABLE); ALTER TABLE t REPLICA IDENTITY FULL',
+      ['id'],
+      /not deferrable/,
+    ],
+    [
+      'key_not_unique',
+      'CREATE TABLE t (id int UNIQUE); ALTER TABLE t REPLICA IDENTITY FULL',
+      ['id'],
+      /NOT NULL/,
+    ],
   ])('%s', async (code, create, columns, message) => {
     await sql.unsafe(create)
     const faults = await faultsOf([tableCollection('t', columns)])

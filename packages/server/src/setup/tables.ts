@@ -76,8 +76,9 @@ async function tableFacts(
         c.relrowsecurity AS row_security,
         coalesce((SELECT jsonb_agg((SELECT jsonb_agg(a.attname) FROM pg_attribute a
             WHERE a.attrelid = c.oid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])))
-          FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
-            AND i.indexprs IS NULL), '[]') AS unique,
+          FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid
+            AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT EXISTS (SELECT FROM pg_attribute a
+              WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey::int2[]) AND a.attnum > 0 AND NOT a.attnotnull)), '[]') AS unique,
         (SELECT jsonb_agg(jsonb_build_object('name', attname, 'generated', attgenerated <> '',
             'toasted', attlen = -1 AND attstorage <> 'p'))
           FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS columns,
@@ -150,8 +151,14 @@ function columnFaults(collection: Collection, facts: TableFacts): Fault[] {
   if (!facts.unique.some((columns) => columns.every((column) => key.includes(column))))
     faults.push({
       code: 'key_not_unique',
-      message: `Collection ${collection.name}: nothing keeps the key (${key.join(', ')}) of ${table} unique. Name the primary key in the definition, or run:`,
-      sql: `CREATE UNIQUE INDEX ON ${qualifiedName(collection)} (${key.map(quoteName).join(', ')});`,
+      message: `Collection ${collection.name}: nothing keeps the key (${key.join(', ')}) of ${table} unique at every moment: it needs a unique index that is not deferrable, on columns that are NOT NULL. Name the primary key in the definition, or run:`,
+      sql: [
+        ...key.map(
+          (column) =>
+            `ALTER TABLE ${qualifiedName(collection)} ALTER COLUMN ${quoteName(column)} SET NOT NULL;`,
+        ),
+        `CREATE UNIQUE INDEX ON ${qualifiedName(collection)} (${key.map(quoteName).join(', ')});`,
+      ].join('\n'),
     })
   return faults
 }

@@ -54,6 +54,9 @@ export function postgresSource(options: PostgresSourceOptions): Source {
   return new PostgresSource(options)
 }
 
+/** Longest wait for a barrier: whoever waits for a page or a snapshot is told rather than left waiting. */
+const barrierMsMax = 15_000
+
 const backoffFirstMs = 50
 const backoffMaxMs = 5_000
 
@@ -114,12 +117,21 @@ class PostgresSource implements Source {
     }
     this.#running = this.#run()
     this.#poll()
-    await this.barrier()
+    // Without a bound: what the slot held back while no server ran is read first.
+    await this.#barriers.wait()
   }
 
   barrier(): Promise<number> {
     if (this.#closed) return Promise.reject(new LockstepError('unavailable', 'The server is closed.'))
-    return this.#barriers.wait()
+    return new Promise((resolve, reject) => {
+      const timer = this.#runtime.timer(barrierMsMax, () =>
+        reject(new LockstepError('unavailable', 'The stream from the database is late.')),
+      )
+      this.#barriers
+        .wait()
+        .finally(() => timer.cancel())
+        .then(resolve, reject)
+    })
   }
 
   status(): SourceStatus {

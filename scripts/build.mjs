@@ -51,7 +51,7 @@ async function makeReady(targets) {
   await ensureInstalled()
   for (const target of targets) {
     if (await isFresh(target)) continue
-    console.log(`Building ${target.title} ...`)
+    console.error(`Building ${target.title} ...`)
     const { code, output } = await make(target)
     if (code !== 0) {
       throw new StepFailed(

@@ -13,7 +13,7 @@ export async function ensureInstalled() {
   }
   if (await isFresh(stamp)) return
   if (await holdsLocked()) return markFresh(stamp)
-  console.log('Installing packages (npm ci); the first time takes a minute ...')
+  console.error('Installing packages (npm ci); the first time takes a minute ...')
   const { code, output } = await captureNpm(['ci', '--no-audit', '--no-fund'])
   if (code !== 0) {
     throw new StepFailed(

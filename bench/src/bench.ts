@@ -38,7 +38,10 @@ export interface Bench {
 
 /** A row of which only the given fields are known. */
 export function row(fields: Partial<Row> & Pick<Row, 'metric' | 'unit'>): Row {
+  const { metric, unit, ...rest } = fields
   return {
+    metric,
+    unit,
     lockstep: null,
     control: null,
     limit: null,
@@ -46,7 +49,7 @@ export function row(fields: Partial<Row> & Pick<Row, 'metric' | 'unit'>): Row {
     ratio: null,
     target: null,
     met: null,
-    ...fields,
+    ...rest,
   }
 }
 

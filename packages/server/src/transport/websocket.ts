@@ -39,6 +39,7 @@ export class WebSocketTransport {
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: parts.limits.messageBytesMax,
+      WebSocket: CarriedWebSocket,
       // As long as a peer may take to say hello it may take to say goodbye: a server that closes waits for it.
       // Not in the type declarations.
       closeTimeout: parts.limits.helloMs,
@@ -48,7 +49,7 @@ export class WebSocketTransport {
 
   /** Completes an upgrade whose path and origin have been checked. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+    this.#server.handleUpgrade(request, socket, head, (webSocket: CarriedWebSocket) => {
       webSocket.on('error', onError)
       try {
         // An HTTP server's upgrade gives a socket; the type says Duplex for servers that make their own.
@@ -90,9 +91,9 @@ class WebSocketCarrier implements Carrier {
   }
 
   send(batch: Batch): boolean {
-    const { socket, webSocket } = this
-    // Nothing may follow a close frame, and `ws` closes by itself too (RFC 6455, 5.5.1).
-    if (webSocket.readyState !== WebSocket.OPEN) return true
+    const { socket } = this
+    // Nothing may follow a close frame (RFC 6455, 5.5.1).
+    if (this.closing) return true
     // `write` says false above its own mark, far below our bound: only then is the real length looked at.
     return socket.write(batch.bytes) || socket.writableLength < this.parts.limits.outboxBytesMax
   }
@@ -115,9 +116,7 @@ class WebSocketCarrier implements Carrier {
   }
 
   close(code: number, reason: string): void {
-    if (this.closing) return
-    this.closing = true
-    this.webSocket.close(code, reason)
+    if (!this.closing) this.webSocket.close(code, reason)
   }
 
   terminate(): void {
@@ -140,11 +139,18 @@ class WebSocketCarrier implements Carrier {
   }
 }
 
-const carrierKey = Symbol('carrier')
+/** Tells its carrier of every close, also of those that `ws` decides on: after a broken frame, or the peer's. */
+class CarriedWebSocket extends WebSocket {
+  /** Optional, so that listeners of the base class fit. */
+  carrier?: WebSocketCarrier
 
-interface CarriedWebSocket extends WebSocket {
-  [carrierKey]?: WebSocketCarrier
+  override close(code?: number, reason?: string | Buffer): void {
+    if (this.carrier !== undefined) this.carrier.closing = true
+    super.close(code, reason)
+  }
 }
+
+const carrierKey = Symbol('carrier')
 
 interface CarriedSocket extends Socket {
   [carrierKey]?: WebSocketCarrier
@@ -152,7 +158,7 @@ interface CarriedSocket extends Socket {
 
 function open(webSocket: CarriedWebSocket, socket: CarriedSocket, parts: WebSocketParts): void {
   const carrier = new WebSocketCarrier(webSocket, socket, parts)
-  webSocket[carrierKey] = carrier
+  webSocket.carrier = carrier
   socket[carrierKey] = carrier
   webSocket.on('message', onMessage)
   webSocket.on('pong', onPong)
@@ -162,25 +168,25 @@ function open(webSocket: CarriedWebSocket, socket: CarriedSocket, parts: WebSock
 }
 
 function onMessage(this: CarriedWebSocket, data: RawData, isBinary: boolean): void {
-  const carrier = this[carrierKey]
+  const { carrier } = this
   if (carrier === undefined) return
   if (isBinary) carrier.close(1003, 'text only')
   else carrier.take(data.toString())
 }
 
 function onPong(this: CarriedWebSocket): void {
-  this[carrierKey]?.connection.heard()
+  this.carrier?.connection.heard()
 }
 
 function onPing(this: CarriedWebSocket): void {
-  const carrier = this[carrierKey]
+  const { carrier } = this
   if (carrier === undefined) return
   carrier.connection.heard()
   if (++carrier.pings > pingsMax) carrier.connection.fail(new LockstepError('too_fast'))
 }
 
 function onClose(this: CarriedWebSocket): void {
-  this[carrierKey]?.gone()
+  this.carrier?.gone()
 }
 
 /**

@@ -10,11 +10,12 @@ beforeAll(async () => {
 afterAll(() => board.close())
 beforeEach(() => members.set('alice 1', true))
 
-const subscribe = (id: number, channel: string, position?: WirePosition) => ({
+const subscribe = (id: number, channel: string, position?: WirePosition, view?: number) => ({
   type: 'subscribe',
   id,
   channel,
   ...(position !== undefined && { position }),
+  ...(view !== undefined && { view }),
 })
 
 /** Whether a is at or before b; both of one epoch. */
@@ -199,12 +200,13 @@ describe('a subscription', () => {
 describe('going on', () => {
   it('R2, G7: from a position brings what was missed, without a snapshot', async () => {
     const first = board.join('alice', subscribe(1, 'project/1'))
+    const { view } = await first.next('snapshot')
     const { position } = await first.next('live')
     first.end()
     await board.sql`UPDATE items SET title = 'one' WHERE id = 17`
     await board.sql`UPDATE items SET title = 'two' WHERE id = 17`
     await board.server.barrier()
-    const second = board.join('alice', subscribe(1, 'project/1', position))
+    const second = board.join('alice', subscribe(1, 'project/1', position, view))
     const live = await second.next('live')
     expect(second.typesOf('project/1')).toEqual(['subscribed', 'transaction', 'transaction', 'live'])
     expect(isAtMost(position, live.position)).toBe(true)
@@ -216,8 +218,9 @@ describe('going on', () => {
     ['trimmed', (position) => `${position.split('.')[0]}.1`],
   ])('P3, P4, R1, R2, G11: from where it cannot is a reset with the reason %s', async (reason, from) => {
     const first = board.join('alice', subscribe(1, 'project/1'))
+    const { view } = await first.next('snapshot')
     const { position } = await first.next('live')
-    const client = board.join('alice', subscribe(1, 'project/1', from(position)))
+    const client = board.join('alice', subscribe(1, 'project/1', from(position), view))
     expect(await client.next('reset')).toEqual({ type: 'reset', channel: 'project/1', reason })
     await client.next('live')
     // The snapshot may be one that was kept, with what came after it.

@@ -25,6 +25,8 @@ export interface Subscribe {
   readonly id: number
   readonly channel: string
   readonly position?: WirePosition
+  /** `view` of the snapshot that the client's rows began with. */
+  readonly view?: number
 }
 
 export interface Unsubscribe {
@@ -105,6 +107,11 @@ export interface Snapshot {
   readonly type: 'snapshot'
   readonly channel: string
   readonly position: WirePosition
+  /**
+   * Which columns it shows, as a number to be given back with the position (M2); left out by servers whose
+   * audiences all see the same.
+   */
+  readonly view?: number
   readonly collections: Readonly<Record<string, SnapshotRows>>
 }
 

@@ -46,7 +46,11 @@ function readMessage(fields: ReadonlyMap<string, unknown>): ClientMessage {
       const id = readId(fields)
       assertChannel(channel)
       if (position === undefined) return { type, id, channel }
-      return { type, id, channel, position: encodePosition(parsePosition(position)) }
+      const asked = { type, id, channel, position: encodePosition(parsePosition(position)) } as const
+      const view = fields.get('view')
+      if (view === undefined) return asked
+      if (!isId(view)) throw wrong('view')
+      return { ...asked, view }
     }
     case 'unsubscribe': {
       const channel = fields.get('channel')

@@ -33,6 +33,9 @@ export class Subscription {
   /** What came between `subscribed` and `live`. */
   held: Held[] = []
 
+  /** Which columns the rows began with, to be told with the position. */
+  view: number | undefined
+
   /** Starts a request. Returns the position to go on from. */
   ask(request: number, late: boolean): WirePosition | undefined {
     if (this.phase !== 'live') this.#received = this.position

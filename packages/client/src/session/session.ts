@@ -125,7 +125,7 @@ export class Session {
     const id = ++this.#requests
     const position = subscription.ask(id, late && subscription.position === undefined)
     // Without a position the field is not sent: JSON leaves out what is undefined.
-    this.#connection.send({ type: 'subscribe', id, channel: channel.name, position })
+    this.#connection.send({ type: 'subscribe', id, channel: channel.name, position, view: subscription.view })
     channel.setStatus({ state: 'subscribing' })
   }
 
@@ -334,6 +334,7 @@ export class Session {
 
   /** Within an apply. Collections that the snapshot does not name have no rows. */
   applySnapshot(channel: ChannelHandle, snapshot: Snapshot): void {
+    channel.subscription.view = snapshot.view
     for (const name of Object.keys(snapshot.collections)) channel.collection(name)
     for (const [name, store] of channel.stores) store.applySnapshot(snapshot.collections[name])
   }

@@ -142,3 +142,29 @@ test('G9: what still waits in a connection when rights are taken goes with the c
   expect(visitor.ended).toBe('terminated')
   expect(visitor.heard).not.toContain('revoked room/1')
 })
+
+test('G1, G9: who comes back as another audience gets its rows anew instead of going on with the old ones', async () => {
+  const room = new Room()
+  const before = room.join()
+  await before.subscribe('room/1')
+  await settle()
+  const from = room.log.position
+  const { view } = before.connection.subscriptions.get('room/1') ?? {}
+  room.hub.disconnect(before.connection)
+  const same = room.join()
+  await same.subscribe('room/1', from, view)
+  await settle()
+  expect(same.heard).not.toContain('reset room/1')
+  room.hub.disconnect(same.connection)
+  room.authorize = () => 'guest'
+  const after = room.join()
+  await after.subscribe('room/1', from, view)
+  await settle()
+  expect(after.heard.slice(1)).toEqual([
+    'subscribed room/1',
+    'reset room/1',
+    'snapshot room/1',
+    'live room/1',
+  ])
+  expect(viewOf(after.got)).not.toBe(viewOf(before.got))
+})

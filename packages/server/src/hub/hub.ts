@@ -156,6 +156,7 @@ export class Hub implements LogReader {
     id: number,
     channel: string,
     from: Position | undefined,
+    fromView?: number,
   ): Promise<void> {
     const { session } = connection
     if (session === undefined) return connection.fail(new LockstepError('unauthorized'))
@@ -176,6 +177,8 @@ export class Hub implements LogReader {
     subscription.view = view
     connection.send({ type: 'subscribed', id, channel })
     if (from === undefined) return this.#load(subscription)
+    // The client's rows may be those of another audience that it was of before.
+    if (this.#parts.sync.viewCount > 1 && fromView !== view) return this.#reload(subscription, 'audience')
     this.flush()
     const range = this.#parts.log.read(channel, view, from, 1)
     if ('reset' in range) return this.#reload(subscription, range.reset)

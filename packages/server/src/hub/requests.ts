@@ -64,7 +64,7 @@ export class Requests {
     switch (message.type) {
       case 'subscribe': {
         const from = message.position === undefined ? undefined : parsePosition(message.position)
-        this.#started(connection, hub.subscribe(connection, message.id, message.channel, from))
+        this.#started(connection, hub.subscribe(connection, message.id, message.channel, from, message.view))
         break
       }
       case 'unsubscribe':

@@ -113,8 +113,8 @@ export class Visitor implements Carrier {
     this.connection = hub.connect(this)
   }
 
-  subscribe(channel: string, from?: Position): Promise<void> {
-    return this.#hub.subscribe(this.connection, ++this.#requests, channel, from)
+  subscribe(channel: string, from?: Position, view?: number): Promise<void> {
+    return this.#hub.subscribe(this.connection, ++this.#requests, channel, from, view)
   }
 
   read(): void {

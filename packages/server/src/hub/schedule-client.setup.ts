@@ -68,6 +68,8 @@ export class ModelClient {
   carrier: ModelCarrier | undefined
   readonly rooms = new Map<string, Room>()
   readonly positions = new Map<string, Position>()
+  /** View that each channel's rows began with. */
+  readonly views = new Map<string, number | undefined>()
   readonly wanted = new Set<string>()
   /** Channels between `subscribed` or `reset` and `live`: what came for them so far. */
   readonly held = new Map<string, ServerMessage[]>()
@@ -169,7 +171,14 @@ export class ModelClient {
     if (this.connection === undefined) return
     this.held.set(channel, [])
     this.asked.set(channel, ++this.requests)
-    void this.world.hub.subscribe(this.connection, this.requests, channel, this.positions.get(channel))
+    const { hub } = this.world
+    void hub.subscribe(
+      this.connection,
+      this.requests,
+      channel,
+      this.positions.get(channel),
+      this.views.get(channel),
+    )
   }
 
   /** Reads what has arrived; room is made for more. */
@@ -256,6 +265,7 @@ export class ModelClient {
         const row = message.collections.rooms?.rows[0]
         const balance = row?.[2] === undefined ? undefined : Number(row[2])
         this.rooms.set(message.channel, { version: Number(row?.[1]), balance })
+        this.views.set(message.channel, message.view)
         this.#moveTo(message.channel, message.position)
         break
       }

@@ -116,6 +116,7 @@ export class World {
       type: 'snapshot',
       channel,
       position: encodePosition(position),
+      view,
       collections,
     })
     await this.pause() // changes get in between

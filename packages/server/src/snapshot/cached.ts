@@ -11,15 +11,25 @@ export class CachedSnapshot {
   readonly position: Position
   /** The `snapshot` message. What came after it is in the log, from `position` on. */
   readonly frame: Frame
+  readonly #view: number | undefined
   readonly #parts: readonly SnapshotPart[]
   readonly #keys: readonly (readonly string[])[]
   readonly #keysBytes: number
 
-  constructor(channel: string, position: Position, parts: readonly SnapshotPart[], tables: SnapshotTables) {
+  /** @param view to be told in the message, where a server has several */
+  constructor(
+    channel: string,
+    view: number | undefined,
+    position: Position,
+    parts: readonly SnapshotPart[],
+    tables: SnapshotTables,
+  ) {
+    const viewText = view === undefined ? '' : `"view":${view},`
     this.channel = channel
+    this.#view = view
     this.position = position
     this.frame = encodeFrame(
-      `{"type":"snapshot","channel":"${channel}","position":"${encodePosition(position)}","collections":${tables.collectionsText()}}`,
+      `{"type":"snapshot","channel":"${channel}","position":"${encodePosition(position)}",${viewText}"collections":${tables.collectionsText()}}`,
       true,
     )
     this.#parts = parts
@@ -43,6 +53,6 @@ export class CachedSnapshot {
   advance(entries: readonly LogEntry[], position: Position): CachedSnapshot | undefined {
     const tables = SnapshotTables.fromText(this.#parts, this.json, this.#keys)
     for (const entry of entries) if (!applyEntry(tables, entry)) return undefined
-    return new CachedSnapshot(this.channel, position, this.#parts, tables)
+    return new CachedSnapshot(this.channel, this.#view, position, this.#parts, tables)
   }
 }

@@ -92,7 +92,7 @@ describe('the snapshot store', () => {
     expect(payloadOf(frame)).toBe(json)
     expect(position).toEqual({ epoch: 'e', lsn: 1008 })
     const { collections, ...head } = JSON.parse(json)
-    expect(head).toEqual({ type: 'snapshot', channel: 'project/1', position: 'e.3f0' })
+    expect(head).toEqual({ type: 'snapshot', channel: 'project/1', position: 'e.3f0', view: member })
     expect(collections).toEqual({
       items: {
         columns: ['id', 'title', 'assignee_id', 'notes'],

@@ -169,7 +169,13 @@ export class SnapshotStore {
     const { position } = this.#parts.log
     if (position.epoch === '') throw new LockstepError('unavailable', 'The stream has not begun.')
     if (parts.length === 0) {
-      return new CachedSnapshot(channel, position, parts, SnapshotTables.fromRows(parts, []))
+      return new CachedSnapshot(
+        channel,
+        this.#viewTag(view),
+        position,
+        parts,
+        SnapshotTables.fromRows(parts, []),
+      )
     }
     const pin = this.#parts.log.pin(channel)
     try {
@@ -193,6 +199,12 @@ export class SnapshotStore {
     const entries = pin.entries(view)
     if (entries === undefined || this.#parts.log.position.epoch !== epoch) return 'retry'
     const tables = cutSnapshot({ parts, read, entries, trimmedXids: pin.trimmedXids, lsn })
-    return tables === 'retry' ? 'retry' : new CachedSnapshot(channel, { epoch, lsn }, parts, tables)
+    return tables === 'retry'
+      ? 'retry'
+      : new CachedSnapshot(channel, this.#viewTag(view), { epoch, lsn }, parts, tables)
+  }
+
+  #viewTag(view: number): number | undefined {
+    return this.#parts.sync.viewCount > 1 ? view : undefined
   }
 }

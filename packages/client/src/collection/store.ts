@@ -46,14 +46,15 @@ export class Store implements Collection<Row>, Changeable {
   readonly #listeners = new Listeners<[Changes]>()
   readonly #rowListeners = new Map<string, Listeners<[Row | undefined]>>()
   readonly #applier: Applier
-  readonly #writer: RowWriter
+  /** Whoever sends the writes: the client. */
+  readonly writer: RowWriter
   readonly #report: Report
 
   constructor(channel: string, name: string, applier: Applier, writer: RowWriter, report: Report) {
     this.channel = channel
     this.name = name
     this.#applier = applier
-    this.#writer = writer
+    this.writer = writer
     this.#report = report
   }
 
@@ -121,15 +122,15 @@ export class Store implements Collection<Row>, Changeable {
   // ---- writing --------------------------------------------------------------------------------------
 
   create(attributes: Row): Promise<Json | undefined> {
-    return this.#writer.writeRow(this.creation(attributes), attributes)
+    return this.writer.writeRow(this.creation(attributes), attributes)
   }
 
   update(key: Key, attributes: Row): Promise<Json | undefined> {
-    return this.#writer.writeRow(this.effect('update', key, attributes), attributes)
+    return this.writer.writeRow(this.effect('update', key, attributes), attributes)
   }
 
   destroy(key: Key): Promise<Json | undefined> {
-    return this.#writer.writeRow(this.effect('destroy', key, {}), {})
+    return this.writer.writeRow(this.effect('destroy', key, {}), {})
   }
 
   effect(action: 'update' | 'destroy', key: Key, attributes: Row): Effect {
@@ -139,7 +140,7 @@ export class Store implements Collection<Row>, Changeable {
   /** The effect of creating a row; without a whole key it gets a temporary one. */
   creation(attributes: Row): Effect {
     const known = keyOfRow(attributes, this.#keyColumns)
-    const key = known ?? temporaryPrefix + this.#writer.uniqueId()
+    const key = known ?? temporaryPrefix + this.writer.uniqueId()
     const column = this.#keyColumns[0]
     const shown =
       known === undefined && column !== undefined && this.#keyColumns.length === 1

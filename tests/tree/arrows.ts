@@ -36,6 +36,8 @@ export const serverArrows: Readonly<Record<string, readonly string[]>> = {
   bus: ['routing'],
   routing: ['source', 'bus'],
   source: [],
+  publish: ['write', 'setup', 'source'],
+  observe: ['source', 'routing', 'setup'],
   write: ['setup'],
   session: ['setup'],
   lock: [],

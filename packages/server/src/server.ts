@@ -15,6 +15,9 @@ import { assertDatabaseUrl } from './fault/connection.ts'
 import { createHttp } from './http/http.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import type { LogStatus } from './log/log.ts'
+import type { PublishOptions } from './publish/publish.ts'
+import { createPublisher } from './publish/publisher.ts'
+import { prepareExternal } from './publish/tables.ts'
 import type { Logger } from './runtime/logger.ts'
 import { nodeRuntime } from './runtime/node.ts'
 import type { Runtime } from './runtime/runtime.ts'
@@ -45,6 +48,8 @@ export interface SyncServerOptions {
   readonly origins?: readonly string[]
   /** Whether a proxy of one's own writes `X-Forwarded-Host`. */
   readonly trustProxy?: boolean
+  /** Lets other backends publish at `POST {path}/publish`. Default: nobody. @see docs/protocol.md B1 */
+  readonly publish?: PublishOptions
   /** `apply`: mend what can be mended in the database; `check` (default): only name it. */
   readonly setup?: 'apply' | 'check'
   /** Name of the replication slot and publication. Default: `lockstep_` and the database's name. */
@@ -115,6 +120,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
   assertDatabaseUrl(url)
   const slot = options.slot ?? slotNameOf(url)
   if (!isSlotName(slot)) throw new TypeError(`slot "${slot}" is not 1 to 63 small letters, digits and _.`)
+  await prepareExternal(url, sync.collections)
   await setUp(options.setup ?? 'check', {
     url,
     collections: sync.collections,
@@ -163,8 +169,20 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
       ownerOf: (session) => engine.sessions.get(session)?.user.id,
       limits: { requestBytesMax: limits.bodyBytesMax },
     })
+    const publisher =
+      options.publish &&
+      createPublisher({
+        sql,
+        sync,
+        options: options.publish,
+        runtime,
+        logger,
+        epoch: () => engine.log.position.epoch,
+        limits: { requestBytesMax: limits.bodyBytesMax },
+      })
     const http = createHttp({
       path,
+      publish: publisher && ((request) => publisher.handle(request)),
       authenticate,
       snapshot: async (channel, user) => {
         const { view, snapshot } = await engine.snapshotFor(user, channel)
@@ -216,7 +234,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
       async close() {
         for (const undo of detach) undo()
         await engine.close()
-        await writer.close()
+        await Promise.all([writer.close(), publisher?.close()])
         await Promise.all([reader.close(), sql.end({ timeout: 5 })])
       },
     }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { type ChannelPattern, parseChannelPattern, templateFits } from '@lockstep/protocol'
 import type { Collection, CollectionRule, Sync, SyncDefinition } from './definition.ts'
 import { readDrizzleTable } from './drizzle.ts'
+import { type ExternalColumn, externalTable } from './external.ts'
 
 /** The audience of a subscriber whose `authorize` said `true`. */
 export const memberAudience = 'member'
@@ -32,6 +33,7 @@ export function compileSync(definition: SyncDefinition): Sync {
       key: draft.key,
       channels: draft.channels,
       views: representatives.map((audience) => draft.shown(audience)),
+      ...(draft.external === undefined ? undefined : { external: draft.external }),
     }),
   )
   return {
@@ -102,6 +104,7 @@ interface Draft {
   readonly columns: readonly string[]
   readonly key: readonly number[]
   readonly channels: Collection['channels']
+  readonly external: readonly ExternalColumn[] | undefined
   /** Column numbers an audience sees, rising; undefined: none. */
   shown(audience: string): readonly number[] | undefined
 }
@@ -113,8 +116,8 @@ function draftCollection(name: string, rule: CollectionRule, patterns: readonly 
       `${who} has a name that cannot be used; use letters, digits and "_", and not ${[...forbiddenNames].join(', ')}.`,
     )
   }
-  const table = readTable(who, rule.table)
   const keyNames = listOf(rule.key ?? 'id')
+  const { external, table } = placeOf(who, name, rule, keyNames)
   const lists = columnLists(who, rule)
   const templates = listOf(rule.channel).map((source) => parse(source, who))
   if (keyNames.length === 0) throw new Error(`${who} has an empty key; name its key column or columns.`)
@@ -159,6 +162,7 @@ function draftCollection(name: string, rule: CollectionRule, patterns: readonly 
     table: table.table,
     columns,
     key,
+    external,
     channels: templates.map((template, i) => ({ template, columns: (parameters[i] ?? []).map(numberOf) })),
     shown(audience) {
       const list = everyone ?? lists.get(audience)
@@ -170,9 +174,17 @@ function draftCollection(name: string, rule: CollectionRule, patterns: readonly 
 /** Names that mean something else on a JavaScript object. */
 const forbiddenNames: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
+/** Where the rows are: in a table of the application, or in one that Lockstep makes. */
+function placeOf(who: string, name: string, rule: CollectionRule, key: readonly string[]) {
+  if (rule.external === undefined) return { external: undefined, table: readTable(who, rule.table) }
+  if (rule.table !== undefined) throw new Error(`${who} has a table and is external; choose one.`)
+  const { columns, ...table } = externalTable(who, name, rule.external, key)
+  return { external: columns, table: { ...table, columns: columns.map((column) => column.name) } }
+}
+
 function readTable(
   who: string,
-  table: string | object,
+  table: string | object | undefined,
 ): { schema: string; table: string; columns?: readonly string[] } {
   if (typeof table !== 'string') {
     const drizzle = typeof table === 'object' && table !== null ? readDrizzleTable(table) : undefined
@@ -192,8 +204,9 @@ function readTable(
 const anyAudience = ''
 
 function columnLists(who: string, rule: CollectionRule): ReadonlyMap<string, readonly string[]> {
+  const columns = rule.columns ?? Object.keys(rule.external ?? {})
   const lists = new Map<string, readonly string[]>(
-    isList(rule.columns) ? [[anyAudience, rule.columns]] : Object.entries(rule.columns ?? {}),
+    isList(columns) ? [[anyAudience, columns]] : Object.entries(columns),
   )
   if (lists.size === 0) throw new Error(`${who} shows no columns; list those that clients may see.`)
   for (const [audience, list] of lists) {

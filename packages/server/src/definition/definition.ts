@@ -1,4 +1,5 @@
 import type { ChannelPattern } from '@lockstep/protocol'
+import type { ExternalColumn, ExternalType } from './external.ts'
 
 /** Who asks: whatever the application's `authenticate` returned. `id` is what `reauthorize` names. */
 export interface User {
@@ -23,8 +24,13 @@ export interface ChannelRule {
 }
 
 export interface CollectionRule<R = unknown> {
-  /** Table as SQL names it, `items` or `app.items`, or a Drizzle table. */
-  readonly table: string | object
+  /** Table as SQL names it, `items` or `app.items`, or a Drizzle table. Every collection but an external one has it. */
+  readonly table?: string | object
+  /**
+   * Instead of a table: the columns, with their types, of rows that live in another system, which publishes
+   * them. Lockstep keeps them in a table of its own. @see docs/protocol.md B2
+   */
+  readonly external?: Readonly<Record<string, ExternalType>>
   /** Key column or columns; default `id`. */
   readonly key?: string | readonly string[]
   /**
@@ -32,8 +38,8 @@ export interface CollectionRule<R = unknown> {
    * WHERE of the snapshot. A row with a null in it is in no such channel.
    */
   readonly channel: string | readonly string[]
-  /** Columns that leave the server; or per audience. Key columns are always included. */
-  readonly columns: readonly string[] | Readonly<Record<string, readonly string[]>>
+  /** Columns that leave the server; or per audience. Key columns are always included. Default of an external collection: all. */
+  readonly columns?: readonly string[] | Readonly<Record<string, readonly string[]>>
   /** Phantom: carries the row type to the client. */
   readonly $row?: R
 }
@@ -62,6 +68,8 @@ export interface Collection {
   readonly channels: readonly CollectionChannel[]
   /** Per view number: the column numbers it shows, in order; undefined where it shows nothing. */
   readonly views: readonly (readonly number[] | undefined)[]
+  /** Columns of the table that Lockstep makes for it, where it is external. */
+  readonly external?: readonly ExternalColumn[]
 }
 
 export interface CollectionChannel {

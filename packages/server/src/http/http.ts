@@ -9,7 +9,7 @@ import { canonicalOrigins, hostOf, isOriginAllowed } from './origin.ts'
 
 /**
  * What the sync server answers over HTTP, under its path:
- * `GET <path>/snapshot/<channel>`, `POST <path>/session`, `GET <path>/health`. @see docs/protocol.md H1
+ * `GET <path>/snapshot/<channel>`, `POST <path>/session`, `GET <path>/health`, `POST <path>/publish`. @see docs/protocol.md H1
  */
 export interface Http {
   /** Undefined: the address is not ours. Never rejects. */
@@ -26,6 +26,8 @@ export interface HttpParts {
     user: User,
   ) => Promise<{ readonly json: string; readonly etag: string }>
   readonly issueSession: (user: User, channels?: readonly string[]) => PageSession | Promise<PageSession>
+  /** Answers an application that publishes; undefined: none may. @throws LockstepError */
+  readonly publish?: ((request: Request) => Promise<Response>) | undefined
   readonly health: () => { readonly status: 'ok' | 'starting'; readonly connected: boolean }
   /** Origins of other hosts whose pages may ask for sessions and read snapshots. */
   readonly origins?: readonly string[] | undefined
@@ -85,6 +87,9 @@ class SyncHttp implements Http {
     if (rest === '') return this.#mount(request)
     if (rest === 'health') return this.#health(request)
     if (rest === 'session') return this.#session(request)
+    const { publish } = this.#parts
+    if (rest === 'publish' && publish !== undefined)
+      return refuseMethod(request, ['POST']) ?? publish(request)
     if (rest.startsWith('snapshot/')) return this.#snapshot(request, rest.slice('snapshot/'.length))
     throw new LockstepError('not_found')
   }

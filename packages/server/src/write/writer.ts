@@ -35,6 +35,8 @@ export interface WriterParts {
   readonly ownerOf?: ((session: string) => string | number | undefined) | undefined
   /** Who sends a request: the scope of its idempotency key. Asked only for requests that have one, or name a session. */
   readonly authenticate?: ((request: Request) => User | null | Promise<User | null>) | undefined
+  /** Whose all keys are, where there are no users to tell apart. */
+  readonly scope?: string | undefined
   readonly limits?: Partial<WriteLimits> | undefined
 }
 
@@ -141,7 +143,7 @@ class DatabaseWriter<Tx> implements Writer<Tx> {
     if (mutation === undefined) return undefined
     const { limits, runtime } = this.#parts
     const fingerprint = await fingerprintOf(request, head, options.body, limits, runtime)
-    return { scope: scopeOf(user, session), key: mutation, fingerprint }
+    return { scope: this.#parts.scope ?? scopeOf(user, session), key: mutation, fingerprint }
   }
 
   /** Asked only where it matters: for the scope of a key, and for a session. */

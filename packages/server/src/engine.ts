@@ -22,7 +22,7 @@ import { Sessions } from './session/session.ts'
 import { signToken, verifyToken } from './session/token.ts'
 import type { SnapshotReader } from './snapshot/snapshot.ts'
 import { type CachedSnapshot, SnapshotStore } from './snapshot/store.ts'
-import type { Source } from './source/source.ts'
+import type { Source, SourceSink } from './source/source.ts'
 import { WebSocketTransport } from './transport/websocket.ts'
 import { outwardError } from './write/faults.ts'
 
@@ -35,6 +35,8 @@ export interface EngineParts {
   readonly runtime: Runtime
   readonly logger: Logger
   readonly limits: Limits
+  /** Stands between source and router, and sees each row. */
+  readonly tap?: (router: SourceSink) => SourceSink
 }
 
 /**
@@ -93,7 +95,7 @@ export class Engine {
 
   /** Resolves when the stream flows and has caught up. */
   start(): Promise<void> {
-    return this.#parts.source.start(this.#router)
+    return this.#parts.source.start(this.#parts.tap?.(this.#router) ?? this.#router)
   }
 
   /** An upgrade whose path and origin have been checked. */

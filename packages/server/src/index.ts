@@ -5,6 +5,15 @@ export type { ExternalType } from './definition/external.ts'
 export { assertDatabaseUrl, connectionFault } from './fault/connection.ts'
 export type { Limits } from './limits.ts'
 export { defaultLimits } from './limits.ts'
+export type {
+  ObserveContext,
+  ObservedChange,
+  ObservedOperation,
+  ObserveOptions,
+  Observer,
+  ObserverStatus,
+  Reaction,
+} from './observe/observe.ts'
 export type { PublishOptions } from './publish/publish.ts'
 export type { Logger } from './runtime/logger.ts'
 export { silentLogger } from './runtime/logger.ts'

@@ -15,6 +15,8 @@ import { assertDatabaseUrl } from './fault/connection.ts'
 import { createHttp } from './http/http.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import type { LogStatus } from './log/log.ts'
+import type { ObserveOptions, Observer, Reaction, Row } from './observe/observe.ts'
+import { Observers } from './observe/observers.ts'
 import type { PublishOptions } from './publish/publish.ts'
 import { createPublisher } from './publish/publisher.ts'
 import { prepareExternal } from './publish/tables.ts'
@@ -29,7 +31,7 @@ import type { SnapshotStatus } from './snapshot/store.ts'
 import { connectForApplication } from './source/connect.ts'
 import { postgresSource } from './source/postgres.ts'
 import { isSlotName, slotNameOf } from './source/slot.ts'
-import type { SourceStatus } from './source/source.ts'
+import type { SourceSink, SourceStatus } from './source/source.ts'
 import { prepareWrites } from './write/tables.ts'
 import type { Writer } from './write/write.ts'
 import { createWriter } from './write/writer.ts'
@@ -80,6 +82,12 @@ export interface SyncServer extends Omit<Writer, 'close'> {
   barrier(): Promise<WirePosition>
   /** Asks `authorize` again for all of a user's subscriptions: after rights were taken or given. */
   reauthorize(userId: string | number): Promise<void>
+  /**
+   * Side effects after commit: calls `react` with each change of the collection's rows, in the order of
+   * commits, at least once. @see docs/protocol.md B7
+   * @throws Error where the name is taken, TypeError for an unknown collection
+   */
+  observe<R = Row>(collection: string, react: Reaction<R>, options?: ObserveOptions): Promise<Observer>
   status(): SyncServerStatus
   /** A pool on the database, for the application's own queries. */
   readonly sql: Sql
@@ -150,15 +158,25 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
         ? [options.secret]
         : (options.secret ?? [await loadSecret(sql, runtime)])
     assertSecrets(secrets)
-    const engine = new Engine({ sync, source, reader, secrets, runtime, logger, limits })
+    const observers = new Observers({
+      sql,
+      slot,
+      collections: sync.collections,
+      retentionMs: limits.retentionMs,
+      runtime,
+      logger,
+    })
+    await observers.load()
+    const tap = (router: SourceSink): SourceSink => observers.tap(router)
+    const engine = new Engine({ sync, source, reader, secrets, runtime, logger, limits, tap })
     await engine.start()
-    return assemble(engine)
+    return assemble(engine, observers)
   } catch (error) {
     await Promise.allSettled([source.close(), reader.close(), sql.end({ timeout: 1 })])
     throw error
   }
 
-  function assemble(engine: Engine): SyncServer {
+  function assemble(engine: Engine, observers: Observers): SyncServer {
     const writer = createWriter({
       sql,
       runtime,
@@ -224,6 +242,9 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
       snapshot: (channel, user) => readSnapshot(engine, user, channel),
       barrier: () => engine.barrier(),
       reauthorize: (userId) => engine.hub.reauthorize(userId),
+      observe: <R>(collection: string, react: Reaction<R>, options?: ObserveOptions) =>
+        // The application says what its rows are.
+        observers.observe(collection, react as Reaction, options),
       status: () => ({
         source: source.status(),
         log: engine.log.status(),
@@ -233,6 +254,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
       }),
       async close() {
         for (const undo of detach) undo()
+        await observers.close() // first: its calls may use the server
         await engine.close()
         await Promise.all([writer.close(), publisher?.close()])
         await Promise.all([reader.close(), sql.end({ timeout: 5 })])

@@ -4,7 +4,7 @@ import { make, packages, scrum } from './build.mjs'
 import { ensureInstalled } from './install.mjs'
 import { captureBin, root, tail } from './step.mjs'
 
-const published = ['packages/protocol', 'packages/server', 'packages/client']
+const published = ['packages/protocol', 'packages/server', 'packages/client', 'packages/testing']
 
 /** @type {readonly { name: string, run: () => Promise<{ code: number, output: string }> }[]} */
 const steps = [

@@ -4,6 +4,7 @@ import { type ErrorCode, LockstepError } from '@lockstep/protocol'
 import { answerNode } from './http/node.ts'
 import { canonicalOrigins, hostOf, isOriginAllowed } from './http/origin.ts'
 import type { Logger } from './runtime/logger.ts'
+import type { BayeuxServer } from './transport/bayeux/serve.ts'
 import { refusalOf, refuseUpgrade } from './transport/upgrade.ts'
 
 export interface AttachParts {
@@ -13,6 +14,7 @@ export interface AttachParts {
   readonly logger: Logger
   handle(request: Request): Promise<Response | undefined>
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  readonly bayeux?: BayeuxServer | undefined
 }
 
 /**
@@ -22,10 +24,13 @@ export interface AttachParts {
 export function attach(server: Server, parts: AttachParts): () => void {
   const path = parts.path.replace(/\/+$/, '')
   const origins = canonicalOrigins(parts.origins)
-  const isOurs = (url: string | undefined): boolean => {
+  const { bayeux } = parts
+  const isUnder = (url: string | undefined, mount: string): boolean => {
     const pathname = (url ?? '').split('?', 1)[0] ?? ''
-    return pathname === path || pathname.startsWith(`${path}/`)
+    return pathname === mount || pathname.startsWith(`${mount}/`)
   }
+  const isBayeux = (url: string | undefined): boolean => bayeux !== undefined && isUnder(url, bayeux.mount)
+  const isOurs = (url: string | undefined): boolean => isUnder(url, path) || isBayeux(url)
 
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (!isOurs(request.url)) {
@@ -45,9 +50,11 @@ export function attach(server: Server, parts: AttachParts): () => void {
       secure: 'encrypted' in socket,
     }
     const refusal = refusalOf(request)
-    if ((request.url ?? '').split('?', 1)[0] !== path) refuse(socket, 'not_found')
+    const isHere = isBayeux(request.url) || (request.url ?? '').split('?', 1)[0] === path
+    if (!isHere) refuse(socket, 'not_found')
     else if (!isOriginAllowed(facts)) refuse(socket, 'bad_origin')
     else if (refusal !== undefined) refuseUpgrade(socket, refusal)
+    else if (bayeux !== undefined && isBayeux(request.url)) bayeux.upgrade(request, socket, head)
     else parts.upgrade(request, socket, head)
   }
 
@@ -55,7 +62,8 @@ export function attach(server: Server, parts: AttachParts): () => void {
   const others = server.listeners('request') as ((i: IncomingMessage, o: ServerResponse) => void)[] // that is what they are
   server.removeAllListeners('request')
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
-    if (isOurs(incoming.url) || others.length === 0) {
+    if (bayeux !== undefined && isBayeux(incoming.url)) void bayeux.request(incoming, outgoing)
+    else if (isOurs(incoming.url) || others.length === 0) {
       void answerNode(incoming, outgoing, parts.handle, parts.logger).then((answered) => {
         if (!answered) answerNotFound(outgoing)
       })

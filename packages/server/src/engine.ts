@@ -23,6 +23,8 @@ import { signToken, verifyToken } from './session/token.ts'
 import type { SnapshotReader } from './snapshot/snapshot.ts'
 import { type CachedSnapshot, SnapshotStore } from './snapshot/store.ts'
 import type { Source, SourceSink } from './source/source.ts'
+import type { BayeuxOptions, BayeuxParts } from './transport/bayeux/bayeux.ts'
+import { type BayeuxServer, serveBayeux } from './transport/bayeux/serve.ts'
 import { WebSocketTransport } from './transport/websocket.ts'
 import { outwardError } from './write/faults.ts'
 
@@ -50,6 +52,7 @@ export class Engine {
   readonly sessions: Sessions<Connection>
   readonly #parts: EngineParts
   readonly #webSockets: WebSocketTransport
+  #bayeux: BayeuxServer | undefined
   readonly #router: Router
   readonly #bus: EmbeddedBus
   readonly #authoriser: Authoriser
@@ -103,6 +106,24 @@ export class Engine {
     this.#webSockets.upgrade(request, socket, head)
   }
 
+  /** Serves Faye and CometD clients as well. */
+  bayeux(
+    options: BayeuxOptions,
+    asking: Pick<BayeuxParts, 'authenticate' | 'isOriginAllowed' | 'isOriginListed'>,
+  ): BayeuxServer {
+    const { sync, runtime, logger, secrets } = this.#parts
+    this.#bayeux = serveBayeux(options, {
+      sync,
+      hub: this.hub,
+      runtime,
+      logger,
+      position: () => this.log.position,
+      verifyToken: (token) => verifyToken(secrets, token, runtime.now()),
+      ...asking,
+    })
+    return this.#bayeux
+  }
+
   /** A new session for a user; its token is good for `tokenTtlMs`. */
   issueSession(user: User, channels?: readonly string[]): PageSession {
     const id = this.#parts.runtime.randomText(16)
@@ -130,6 +151,7 @@ export class Engine {
   }
 
   async close(): Promise<void> {
+    this.#bayeux?.close()
     this.hub.close(this.#parts.limits.returnSpreadMs)
     this.#webSockets.close()
     await this.#parts.source.close()

@@ -13,6 +13,8 @@ import type { SyncDefinition, User } from './definition/definition.ts'
 import { Engine } from './engine.ts'
 import { assertDatabaseUrl } from './fault/connection.ts'
 import { createHttp } from './http/http.ts'
+import { requestOf } from './http/node.ts'
+import { originsFor } from './http/origin.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import type { LogStatus } from './log/log.ts'
 import type { ObserveOptions, Observer, Reaction, Row } from './observe/observe.ts'
@@ -32,6 +34,7 @@ import { connectForApplication } from './source/connect.ts'
 import { postgresSource } from './source/postgres.ts'
 import { isSlotName, slotNameOf } from './source/slot.ts'
 import type { SourceSink, SourceStatus } from './source/source.ts'
+import type { BayeuxOptions } from './transport/bayeux/bayeux.ts'
 import { prepareWrites } from './write/tables.ts'
 import type { Writer } from './write/write.ts'
 import { createWriter } from './write/writer.ts'
@@ -60,6 +63,8 @@ export interface SyncServerOptions {
   /** Default: warnings and errors to the console. */
   readonly logger?: Logger
   readonly runtime?: Runtime
+  /** Serves Faye and CometD clients beside the native ones, at `mount`, by default `/bayeux`. */
+  readonly bayeux?: BayeuxOptions
 }
 
 /** A running sync server: writes (`write`, `respond`, `via`) and everything that keeps clients in step. */
@@ -214,6 +219,15 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
       runtime,
       logger,
     })
+    const bayeux =
+      options.bayeux &&
+      engine.bayeux(options.bayeux, {
+        authenticate: async (incoming) => {
+          const request = requestOf(incoming)
+          return request === undefined ? null : ((await authenticate(request)) ?? null)
+        },
+        ...originsFor(origins, trustProxy),
+      })
     const detach: (() => void)[] = []
     return {
       sql,
@@ -230,6 +244,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
             logger,
             handle: (request) => http.handle(request),
             upgrade: (request, socket, head) => engine.upgrade(request, socket, head),
+            bayeux,
           }),
         )
       },

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+
 /** What an Origin is judged by. Serves HTTP requests and WebSocket upgrades alike. */
 export interface OriginFacts {
   /** Header `Origin`. */
@@ -25,6 +27,30 @@ export function isOriginAllowed(facts: OriginFacts): boolean {
   if (host === undefined || (secure && page.protocol !== 'https:')) return false
   // A proxy may have taken off the TLS, so the page's scheme says what the host's default port is.
   return parseOrigin(`${page.protocol}//${host.toLowerCase()}`)?.host === page.host
+}
+
+/** `isOriginAllowed` for Node's requests and upgrades; and whether an origin is one of the listed. */
+export function originsFor(
+  origins: readonly string[],
+  trustProxy: boolean,
+): { isOriginAllowed(incoming: IncomingMessage): boolean; isOriginListed(origin: string): boolean } {
+  const allowed = canonicalOrigins(origins)
+  return {
+    isOriginAllowed(incoming) {
+      const header = (name: string): string | undefined => {
+        const value = incoming.headers[name]
+        return typeof value === 'string' ? value : value?.join(', ')
+      }
+      return isOriginAllowed({
+        origin: header('origin'),
+        host: hostOf(header, trustProxy),
+        hasCookie: incoming.headers.cookie !== undefined,
+        allowed,
+        secure: 'encrypted' in incoming.socket,
+      })
+    },
+    isOriginListed: (origin) => allowed.has(origin),
+  }
 }
 
 /** @throws TypeError for an entry that is no origin, such as one with a path or a `*`. */

@@ -8,8 +8,8 @@ import { Listeners, type Report } from './listeners.ts'
 import { platformRuntime } from './runtime/platform.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import { Session } from './session/session.ts'
+import { automaticTransport } from './transport/automatic.ts'
 import type { Transport } from './transport/transport.ts'
-import { webSocketTransport } from './transport/websocket.ts'
 import { errorOfReply } from './writes/error.ts'
 import { WriteQueue } from './writes/queue.ts'
 import { type Endpoint, restEndpoint } from './writes/writes.ts'
@@ -48,6 +48,7 @@ export interface ClientOptions {
   readonly lingerMs?: number
   /** Hears of listeners that throw, and of what is not fatal. Default `console.error`. */
   readonly onError?: Report
+  /** Default: WebSockets, and what gets through where they don't. */
   readonly transport?: Transport
   readonly runtime?: Runtime
 }
@@ -93,7 +94,7 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
   constructor(source: ClientSource, options: ClientOptions) {
     const {
       runtime = platformRuntime,
-      transport = webSocketTransport(),
+      transport = automaticTransport(runtime),
       onError = (error) => console.error(error),
       endpoint = restEndpoint(options.api ?? '/api'),
       lingerMs = lingerMsDefault,
@@ -211,14 +212,10 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
     this.#session.disconnected()
   }
 
-  changed(): void {
-    const status = statusOf(this.#connection.state)
+  changed(...now: Parameters<ConnectionOwner['changed']>): void {
+    const status = statusOf(...now)
     const old = this.status
-    if (
-      status.state === old.state &&
-      (!('retryAt' in status && 'retryAt' in old) || status.retryAt === old.retryAt)
-    )
-      return
+    if (status.state === old.state && retryAtOf(status) === retryAtOf(old)) return
     this.status = status
     if (status.state === 'refused') this.#writes.ended()
     this.#statusListeners.tell(this.report, status)
@@ -228,10 +225,10 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
     const needed = [...this.#session.channels.values()].filter(({ needs }) => needs > 0)
     try {
       this.#session.use(await this.#renewal(needed.map(({ name }) => name)))
-      return { ok: true }
+      return { kind: 'renewed' }
     } catch (cause) {
       const error = wireErrorOf(cause)
-      return { ok: false, final: !error.retryable, error }
+      return { kind: 'not-renewed', final: !error.retryable, error }
     }
   }
 
@@ -248,6 +245,8 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
     throw errorOfReply(reply.status, body)
   }
 }
+
+const retryAtOf = (status: Status): unknown => 'retryAt' in status && status.retryAt
 
 /** A refusal has a code and is not worth repeating; everything else may pass. */
 function wireErrorOf(cause: unknown): WireError {

@@ -13,6 +13,7 @@ test('gives the server back as it was, once, however often it is undone', () => 
     logger: silentLogger,
     handle: async () => undefined,
     upgrade() {},
+    carry: async () => {},
   })
   expect(server.listeners('request')).not.toEqual(before)
   undo()

@@ -1,10 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type ErrorCode, LockstepError } from '@lockstep/protocol'
-import { answerNode } from './http/node.ts'
+import { answerNode, turnOf } from './http/node.ts'
 import { canonicalOrigins, hostOf, isOriginAllowed } from './http/origin.ts'
 import type { Logger } from './runtime/logger.ts'
 import type { BayeuxServer } from './transport/bayeux/serve.ts'
+import { FallbackTransport, refuseRequest } from './transport/fallback/fallback.ts'
 import { refusalOf, refuseUpgrade } from './transport/upgrade.ts'
 
 export interface AttachParts {
@@ -14,6 +15,8 @@ export interface AttachParts {
   readonly logger: Logger
   handle(request: Request): Promise<Response | undefined>
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** A request for a carrier over plain HTTP, whose origin has been checked. Never rejects. */
+  carry(address: string, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void>
   readonly bayeux?: BayeuxServer | undefined
 }
 
@@ -32,27 +35,46 @@ export function attach(server: Server, parts: AttachParts): () => void {
   const isBayeux = (url: string | undefined): boolean => bayeux !== undefined && isUnder(url, bayeux.mount)
   const isOurs = (url: string | undefined): boolean => isUnder(url, path) || isBayeux(url)
 
+  const mayCome = (request: IncomingMessage, socket: Duplex): boolean => {
+    const header = (name: string): string | undefined => {
+      const value = request.headers[name]
+      return typeof value === 'string' ? value : value?.join(', ')
+    }
+    return isOriginAllowed({
+      origin: header('origin'),
+      host: hostOf(header, parts.trustProxy),
+      hasCookie: request.headers.cookie !== undefined,
+      allowed: origins,
+      secure: 'encrypted' in socket,
+    })
+  }
+
+  const carry = async (
+    address: string,
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+  ): Promise<void> => {
+    await turnOf(incoming.socket, outgoing)
+    if (incoming.socket.destroyed) return
+    const { origin } = incoming.headers
+    if (origin !== undefined && origins.has(origin)) {
+      outgoing.setHeader('access-control-allow-origin', origin)
+      outgoing.setHeader('access-control-allow-credentials', 'true')
+    }
+    if (mayCome(incoming, incoming.socket)) await parts.carry(address, incoming, outgoing)
+    else refuseRequest(incoming, outgoing, new LockstepError('bad_origin'))
+  }
+
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (!isOurs(request.url)) {
       // Somebody else's, unless there is nobody: then it would hang.
       if (server.listenerCount('upgrade') === 1) refuse(socket, 'not_found')
       return
     }
-    const header = (name: string): string | undefined => {
-      const value = request.headers[name]
-      return typeof value === 'string' ? value : value?.join(', ')
-    }
-    const facts = {
-      origin: header('origin'),
-      host: hostOf(header, parts.trustProxy),
-      hasCookie: request.headers.cookie !== undefined,
-      allowed: origins,
-      secure: 'encrypted' in socket,
-    }
     const refusal = refusalOf(request)
     const isHere = isBayeux(request.url) || (request.url ?? '').split('?', 1)[0] === path
     if (!isHere) refuse(socket, 'not_found')
-    else if (!isOriginAllowed(facts)) refuse(socket, 'bad_origin')
+    else if (!mayCome(request, socket)) refuse(socket, 'bad_origin')
     else if (refusal !== undefined) refuseUpgrade(socket, refusal)
     else if (bayeux !== undefined && isBayeux(request.url)) bayeux.upgrade(request, socket, head)
     else parts.upgrade(request, socket, head)
@@ -62,8 +84,12 @@ export function attach(server: Server, parts: AttachParts): () => void {
   const others = server.listeners('request') as ((i: IncomingMessage, o: ServerResponse) => void)[] // that is what they are
   server.removeAllListeners('request')
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    const address = (incoming.url ?? '').split('?', 1)[0]?.slice(path.length + 1) ?? ''
     if (bayeux !== undefined && isBayeux(incoming.url)) void bayeux.request(incoming, outgoing)
-    else if (isOurs(incoming.url) || others.length === 0) {
+    // Preflights are answered as for every other address.
+    else if (isOurs(incoming.url) && FallbackTransport.answers(address) && incoming.method !== 'OPTIONS') {
+      void carry(address, incoming, outgoing)
+    } else if (isOurs(incoming.url) || others.length === 0) {
       void answerNode(incoming, outgoing, parts.handle, parts.logger).then((answered) => {
         if (!answered) answerNotFound(outgoing)
       })

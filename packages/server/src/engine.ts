@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import {
   encodePosition,
@@ -25,6 +25,7 @@ import { type CachedSnapshot, SnapshotStore } from './snapshot/store.ts'
 import type { Source, SourceSink } from './source/source.ts'
 import type { BayeuxOptions, BayeuxParts } from './transport/bayeux/bayeux.ts'
 import { type BayeuxServer, serveBayeux } from './transport/bayeux/serve.ts'
+import { FallbackTransport } from './transport/fallback/fallback.ts'
 import { WebSocketTransport } from './transport/websocket.ts'
 import { outwardError } from './write/faults.ts'
 
@@ -52,6 +53,7 @@ export class Engine {
   readonly sessions: Sessions<Connection>
   readonly #parts: EngineParts
   readonly #webSockets: WebSocketTransport
+  readonly #fallback: FallbackTransport
   #bayeux: BayeuxServer | undefined
   readonly #router: Router
   readonly #bus: EmbeddedBus
@@ -94,6 +96,7 @@ export class Engine {
       verifyToken: (token) => verifyToken(parts.secrets, token, runtime.now()),
     })
     this.#webSockets = new WebSocketTransport({ hub: this.hub, requests, limits, runtime })
+    this.#fallback = new FallbackTransport({ hub: this.hub, requests, limits, runtime })
   }
 
   /** Resolves when the stream flows and has caught up. */
@@ -104,6 +107,11 @@ export class Engine {
   /** An upgrade whose path and origin have been checked. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.#webSockets.upgrade(request, socket, head)
+  }
+
+  /** A request for a carrier over plain HTTP, whose origin has been checked. Never rejects. */
+  carry(address: string, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    return this.#fallback.answer(address, incoming, outgoing)
   }
 
   /** Serves Faye and CometD clients as well. */

@@ -245,6 +245,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
             handle: (request) => http.handle(request),
             upgrade: (request, socket, head) => engine.upgrade(request, socket, head),
             bayeux,
+            carry: (address, incoming, outgoing) => engine.carry(address, incoming, outgoing),
           }),
         )
       },

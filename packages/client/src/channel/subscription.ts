@@ -52,7 +52,7 @@ export class Subscription {
 
   /** The connection is gone, and what was not applied with it. */
   disconnected(): void {
-    if (this.phase === 'asked' || this.phase === 'filling' || this.phase === 'live') this.phase = 'idle'
+    if (this.pending || this.phase === 'live') this.phase = 'idle'
     this.held = []
   }
 

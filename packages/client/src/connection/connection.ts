@@ -1,7 +1,6 @@
-import type { WireError } from '@lockstep/protocol'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { Link, Transport } from '../transport/transport.ts'
-import { type ConnectionEvent, type ConnectionState, decide } from './state.ts'
+import type { Fallback, Link, Transport } from '../transport/transport.ts'
+import { type ConnectionEvent, type ConnectionState, decide, type EventOf } from './state.ts'
 
 export interface ConnectionOwner {
   /** Messages may be sent: greet and subscribe. */
@@ -9,11 +8,9 @@ export interface ConnectionOwner {
   receive(text: string): void
   /** The transport is gone; what was under way is void. */
   dropped(): void
-  /** Gets a new session and keeps it. */
-  renew(): Promise<
-    { readonly ok: true } | { readonly ok: false; readonly final: boolean; readonly error: WireError }
-  >
-  changed(state: ConnectionState): void
+  /** Gets a new session and keeps it. Never rejects. */
+  renew(): Promise<EventOf<'renewed' | 'not-renewed'>>
+  changed(state: ConnectionState, fallback: Fallback | undefined): void
 }
 
 /** The shell of the state machine: owns the transport and one timer, decides nothing. */
@@ -21,7 +18,7 @@ export class Connection {
   #current: ConnectionState = { kind: 'idle' }
   #link: Link | undefined
   #cancelTimer: (() => void) | undefined
-  #timerAt: number | undefined
+  #timerAt = Infinity
   readonly #stopWaking: () => void
   readonly #runtime: Runtime
   readonly #transport: Transport
@@ -56,7 +53,7 @@ export class Connection {
     }
     this.#setTimer()
     if (event.kind === 'close') this.#stopWaking()
-    if (before !== state) this.#owner.changed(this.#current)
+    if (before !== state) this.#owner.changed(this.#current, this.#link?.fallback)
   }
 
   #open(): void {
@@ -84,22 +81,19 @@ export class Connection {
   }
 
   #renew(): void {
-    this.#owner
-      .renew()
-      .then((result) => this.tell(result.ok ? { kind: 'renewed' } : { kind: 'not-renewed', ...result }))
+    this.#owner.renew().then((event) => this.tell(event))
   }
 
   /** One timer, moved only when it would come too late: messages push the alarm away all the time. */
   #setTimer(): void {
-    const alarmAt = 'alarmAt' in this.#current ? this.#current.alarmAt : undefined
-    if (alarmAt !== undefined && this.#timerAt !== undefined && this.#timerAt <= alarmAt) return
+    // States without an alarm have no such field.
+    const { alarmAt = Infinity } = this.#current as { readonly alarmAt?: number }
+    if (this.#timerAt <= alarmAt && alarmAt < Infinity) return
     this.#cancelTimer?.()
-    this.#cancelTimer = undefined
     this.#timerAt = alarmAt
-    if (alarmAt === undefined) return
-    this.#cancelTimer = this.#runtime.timer(Math.max(0, alarmAt - this.#runtime.now()), () => {
-      this.#cancelTimer = undefined
-      this.#timerAt = undefined
+    if (alarmAt === Infinity) return
+    this.#cancelTimer = this.#runtime.timer(alarmAt - this.#runtime.now(), () => {
+      this.#timerAt = Infinity
       this.tell({ kind: 'alarm' })
     })
   }

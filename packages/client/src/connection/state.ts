@@ -152,15 +152,15 @@ const wait = (failures: number, now: number, random: number): Step => [
 ]
 
 /** Failures that count when a connection ends now. */
-const failuresOf = (state: Connecting | Up<unknown>, now: number): number =>
+const failuresOf = (state: Connecting | Up<unknown> | Offline, now: number): number =>
   hasHeld(state, now) ? 0 : state.failures
 
-const hasHeld = (state: Connecting | Up<unknown>, now: number): boolean =>
+const hasHeld = (state: Connecting | Up<unknown> | Offline, now: number): boolean =>
   'since' in state && now - state.since >= stableMs
 
 function lost(
   state: Connecting | Up<'live'> | Up<'catching-up'>,
-  event: EventOf<'lost'>,
+  event: Omit<EventOf<'lost'>, 'kind'>,
   now: number,
   random: number,
 ): Step {
@@ -183,7 +183,7 @@ function rejected(
 ): Step {
   const expired = error.code === 'session_expired' || error.code === 'unauthorized'
   if (!expired) return [{ ...state, error }]
-  return lost({ ...state, error }, { kind: 'lost', code: 4401, reason: '' }, now, random)
+  return lost({ ...state, error }, { code: 4401, reason: '' }, now, random)
 }
 
 function goodbye(
@@ -197,7 +197,7 @@ function goodbye(
   return [{ kind: 'offline', failures: failuresOf(state, now), alarmAt: now + afterMs, asked: true }, 'drop']
 }
 
-const overdue = (state: Up<'live'> | Up<'catching-up'>, _: ConnectionEvent, now: number): Step =>
+const overdue = (state: Up<'live'> | Up<'catching-up'> | Offline, _: ConnectionEvent, now: number): Step =>
   now < state.alarmAt ? [state] : connect(failuresOf(state, now), false, now)
 
 const heard = (state: Up<'live'> | Up<'catching-up'>, _: ConnectionEvent, now: number): Step => [
@@ -208,18 +208,11 @@ const progress = (state: Up<'live'> | Up<'catching-up'>, event: EventOf<'progres
   { ...state, kind: event.settled ? 'live' : 'catching-up' },
 ]
 
-const up = {
-  opened: stay,
-  welcome: stay,
-  heard,
-  progress,
-  rejected,
-  goodbye,
-  lost,
-  alarm: overdue,
-  nudge: overdue,
-}
+const tooLate = (state: Connecting | Renewing, _: ConnectionEvent, now: number, random: number): Step =>
+  now < state.alarmAt ? [state] : wait(state.failures, now, random)
+
 const still = {
+  start: stay,
   opened: stay,
   welcome: stay,
   heard: stay,
@@ -229,56 +222,49 @@ const still = {
   lost: stay,
   nudge: stay,
   alarm: stay,
+  renewed: stay,
+  'not-renewed': stay,
+  close,
 }
-const unasked = { renewed: stay, 'not-renewed': stay }
+const startable = { ...still, start }
+const up = { ...still, heard, progress, rejected, goodbye, lost, alarm: overdue, nudge: overdue }
 
 export const connectionTable: ConnectionTable = {
-  idle: { ...still, ...unasked, start, close },
+  idle: startable,
   connecting: {
-    ...unasked,
-    start: stay,
+    ...still,
     opened: (state) => [state, 'greet'],
     welcome: (state, { heartbeatMs, settled }, now) => [
       {
+        ...state,
         kind: settled ? 'live' : 'catching-up',
-        failures: state.failures,
-        renewed: state.renewed,
         since: now,
         heartbeatMs,
         alarmAt: now + 2 * heartbeatMs,
         error: undefined,
       },
     ],
-    heard: stay,
-    progress: stay,
     rejected,
     goodbye,
     lost,
-    alarm: (state, _, now, random) => (now < state.alarmAt ? [state] : wait(state.failures, now, random)),
-    nudge: stay,
-    close,
+    alarm: tooLate,
   },
   renewing: {
     ...still,
-    start: stay,
-    alarm: (state, _, now, random) => (now < state.alarmAt ? [state] : wait(state.failures, now, random)),
+    alarm: tooLate,
     renewed: (state, _, now) => connect(state.failures, true, now),
     'not-renewed': (state, event, now, random) =>
       event.final ? refuse(event.error) : wait(state.failures, now, random),
-    close,
   },
-  'catching-up': { ...up, ...unasked, start: stay, close },
-  live: { ...up, ...unasked, start: stay, close },
+  'catching-up': up,
+  live: up,
   offline: {
-    ...still,
-    ...unasked,
-    start,
-    alarm: (state, _, now) => (now < state.alarmAt ? [state] : connect(state.failures, false, now)),
+    ...startable,
+    alarm: overdue,
     nudge: (state, _, now) => (state.asked ? [state] : connect(state.failures, false, now)),
-    close,
   },
-  refused: { ...still, ...unasked, start, close },
-  closed: { ...still, ...unasked, start: stay, close: stay },
+  refused: startable,
+  closed: { ...still, close: stay },
 }
 
 /** The next state and what to do; a pure function of its arguments. `random` is spread over 0 to 1. */

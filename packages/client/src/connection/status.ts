@@ -1,12 +1,13 @@
+import type { Fallback } from '../transport/transport.ts'
 import type { ConnectionState } from './state.ts'
 
 /** How it stands with the server, for people to see. */
 export type Status =
   | { readonly state: 'connecting' }
   /** Connected; some channels are not up to date yet. */
-  | { readonly state: 'catching-up' }
-  /** Every channel is up to date. */
-  | { readonly state: 'live' }
+  | { readonly state: 'catching-up'; readonly fallback?: Fallback | undefined }
+  /** Every channel is up to date. `fallback`: what carries messages where a WebSocket does not get through. */
+  | { readonly state: 'live'; readonly fallback?: Fallback | undefined }
   /** The next try is at `retryAt`, in ms since 1970. */
   | { readonly state: 'offline'; readonly retryAt: number }
   /** The server said no, and trying again unchanged is of no use. `reason` is an error code. */
@@ -15,7 +16,7 @@ export type Status =
 
 export const connectingStatus: Status = { state: 'connecting' }
 
-export function statusOf(state: ConnectionState): Status {
+export function statusOf(state: ConnectionState, fallback: Fallback | undefined): Status {
   switch (state.kind) {
     case 'idle':
     case 'connecting':
@@ -26,6 +27,6 @@ export function statusOf(state: ConnectionState): Status {
     case 'refused':
       return { state: 'refused', reason: state.error.code, message: state.error.message }
     default:
-      return { state: state.kind }
+      return { state: state.kind, fallback }
   }
 }

@@ -13,10 +13,10 @@ export const platformRuntime: Runtime = {
     const bytes = crypto.getRandomValues(new Uint8Array(16))
     return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
   },
-  fetch: (url, request) => fetch(url, { ...request, body: request.body ?? null, credentials: 'same-origin' }),
+  fetch: (url, request) => fetch(url, request as RequestInit), // a body that is undefined is none
   onWake(listener) {
-    if (typeof document === 'undefined') return () => {}
-    const visible = () => document.visibilityState === 'visible' && listener()
+    if (!globalThis.document) return () => {}
+    const visible = () => document.hidden || listener()
     const listening = new AbortController()
     addEventListener('online', listener, listening)
     document.addEventListener('visibilitychange', visible, listening)

@@ -17,7 +17,16 @@ export interface TransportEvents {
 }
 
 export interface Link {
+  /** What carries the messages where that is not a WebSocket, as the transport would have it. */
+  readonly fallback?: Fallback | undefined
   send(text: string): void
   /** Ends the connection. No event comes after it. */
   close(): void
+}
+
+/** Messages take a detour. */
+export interface Fallback {
+  readonly carrier: 'event-stream' | 'long-polling'
+  /** Why, for people. */
+  readonly reason: string
 }

@@ -16,7 +16,7 @@ export type WebSocketClass = new (
 export function webSocketTransport(implementation?: WebSocketClass): Transport {
   return (url, events) => {
     const Socket = implementation ?? WebSocket
-    const address = new URL(url, typeof location === 'undefined' ? undefined : location.href)
+    const address = new URL(url, globalThis.location?.href)
     address.protocol = address.protocol.replace('http', 'ws')
     const socket = new Socket(address.href)
     socket.onopen = () => events.opened()

@@ -97,7 +97,7 @@ export class WriteQueue implements Confirmations {
   }
 
   #begin(effects: readonly Effect[], request: Mutation['request']): Promise<Json | undefined> {
-    if (this.#closed) return Promise.reject(new WriteError('closed', 'The client is closed.'))
+    if (this.#closed) return Promise.reject(new WriteError('closed', 'The client was closed.'))
     return new Promise((resolve, reject) => {
       const mutation: Mutation = {
         id: this.#runtime.uniqueId(),

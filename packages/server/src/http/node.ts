@@ -36,7 +36,7 @@ const turns = new WeakMap<Socket, Promise<unknown>>()
  * Resolves when the requests before it on the connection have been answered and their replies been sent: of
  * a client that asks a thousand times and reads nothing, one reply is held and not a thousand.
  */
-async function turnOf(socket: Socket, outgoing: ServerResponse): Promise<void> {
+export async function turnOf(socket: Socket, outgoing: ServerResponse): Promise<void> {
   const before = turns.get(socket)
   const closed = new Promise((resolve) => outgoing.once('close', resolve))
   // A reply that never got its turn on the socket does not close with it.

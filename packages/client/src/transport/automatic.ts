@@ -1,0 +1,40 @@
+import type { Runtime } from '../runtime/runtime.ts'
+import type { Link, Transport } from './transport.ts'
+import { type WebSocketClass, webSocketTransport } from './websocket.ts'
+
+/**
+ * WebSockets; where two tries in a row brought nothing from the server, whatever gets through: an event
+ * stream or long-polling, whose code is loaded then. `implementation` is for Node before 22.
+ */
+export function automaticTransport(runtime: Runtime, implementation?: WebSocketClass): Transport {
+  const webSocket = webSocketTransport(implementation)
+  const nothing = (): void => {}
+  let failures = 0
+  let fallback: Transport | undefined
+  const plain: Transport = (url, events) =>
+    webSocket(url, {
+      ...events,
+      message(text) {
+        failures = 0
+        events.message(text)
+      },
+    })
+  return (url, events) => {
+    if (fallback || failures++ < 2) return (fallback ?? plain)(url, events)
+    let wanted = true
+    // Nothing is sent before `opened`: by then it is the link that carries.
+    const link: Link = {
+      send: nothing,
+      close() {
+        wanted = false
+      },
+    }
+    import('./fallback/fallback.ts')
+      .then((loaded) => {
+        fallback ??= loaded.fallbackTransport(runtime, webSocket)
+        // Without a network the code cannot be had either.
+      }, nothing)
+      .then(() => wanted && Object.assign(link, (fallback ?? plain)(url, events)))
+    return link
+  }
+}

@@ -87,6 +87,34 @@ test('models that the application has put there are taken over, and those that a
   ])
 })
 
+test('the application may `reset` its own models into the collection after it', async () => {
+  const all = scene()
+  all.items.reset([{ id: 1, title: 'bootstrapped' }])
+  expect(titles(all)).toEqual([
+    { id: 1, title: 'one' },
+    { id: 2, title: 'two' },
+  ])
+  all.server.commit(title(1, 'eins'))
+  await all.arrive()
+  expect(at(all, 1).title).toBe('eins')
+  answers(all)
+  at(all, 1).save({ title: 'uno' })
+  await all.arrive()
+  expect(all.server.requests).toHaveLength(1)
+})
+
+test('models that are no rows go also where there are no rows at all', async () => {
+  const { live, server } = stage()
+  const client = live()
+  const items = new Items([{ id: 9, title: 'gone' }])
+  syncCollection(items, client.channel('b').collection('items'))
+  expect(items).toHaveLength(1)
+  await settle()
+  server.connection.arrive()
+  await settle()
+  expect(items).toHaveLength(0)
+})
+
 test('`parse` makes a row’s attributes, and `toJSON` what is sent', async () => {
   class Parsed extends Backbone.Model {
     override parse(row: { id: number; title: string }): object {

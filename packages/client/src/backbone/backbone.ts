@@ -55,10 +55,14 @@ export interface Models {
   add(models: readonly Model[] | Model, options: Attributes): unknown
   remove(models: readonly Model[], options: Attributes): unknown
   reset(models: readonly Model[], options: Attributes): unknown
-  get(attributes: Attributes): Model | undefined
-  has(model: Model): boolean
+  get(of: Attributes | Model): Model | undefined
   indexOf(model: Model): number
   on(event: string, listener: (model: Model, ...rest: unknown[]) => void): unknown
   off(event: string, listener: (model: Model, ...rest: unknown[]) => void): unknown
   trigger(event: string, ...values: unknown[]): unknown
+}
+
+/** Whether this very model is in the collection; Backbone's `has` looks at the id alone. */
+export function contains(models: Models, model: Model): boolean {
+  return models.get(model) === model
 }

@@ -2,7 +2,7 @@ import type { Row } from '@lockstep/protocol'
 import type { Changes } from '../collection/collection.ts'
 import { temporaryPrefix } from '../collection/key.ts'
 import type { Store } from '../collection/store.ts'
-import type { Attributes, Model, Models } from './backbone.ts'
+import { type Attributes, contains, type Model, type Models } from './backbone.ts'
 import { Edits } from './edits.ts'
 
 /** Keeps the models of a Backbone collection equal to the rows of one of ours. */
@@ -30,6 +30,22 @@ export class Mirror {
     if (created.length > 0) this.apply({ created, updated: [], destroyed: [], origin: 'reset' })
   }
 
+  /** Somebody put other models into the collection: those of rows count from now on, and missing ones come back. */
+  restart(): void {
+    if (this.#applying) return
+    for (const [key, model] of [...this.#byKey]) {
+      if (!isTemporary(key) && !contains(this.models, model)) this.#unbind(key)
+    }
+    this.start()
+  }
+
+  /** All rows have come: models with an id that is not among them are from somewhere else. */
+  complete(): void {
+    const strangers = new Set<Model>()
+    this.#removeStrangers(strangers)
+    if (strangers.size > 0) this.apply({ created: [], updated: [], destroyed: [], origin: 'reset' })
+  }
+
   /** The row's key: temporary for one that the server has not named yet, undefined for one that is no row. */
   keyOf(model: Model): string | undefined {
     return this.#keys.get(model) ?? (model.isNew() ? undefined : String(model.id))
@@ -37,6 +53,11 @@ export class Mirror {
 
   holds(model: Model): boolean {
     return this.#keys.has(model)
+  }
+
+  /** The server has not named the model yet. */
+  waits(model: Model): boolean {
+    return isTemporary(this.#keys.get(model) ?? '')
   }
 
   /** The row that is about to be created is this model. */
@@ -92,7 +113,7 @@ export class Mirror {
       if (real !== key && this.rows.has(real) && !this.#byKey.has(real)) {
         this.#bind(real, model)
         renamed.add(real)
-        if (waiting || !this.models.has(model)) added.push(model)
+        if (waiting || !contains(this.models, model)) added.push(model)
       } else if (!waiting) removed.add(model)
     }
     const returning: { readonly model: Model; readonly at: number }[] = []

@@ -1,7 +1,7 @@
 import type { Json, Row } from '@lockstep/protocol'
 import type { WriteError } from '../writes/error.ts'
 import type { WriteRequest } from '../writes/writes.ts'
-import type { Model, Models, SyncMethod, SyncOptions } from './backbone.ts'
+import { contains, type Model, type Models, type SyncMethod, type SyncOptions } from './backbone.ts'
 import { isTemporary, type Mirror } from './mirror.ts'
 
 /** What is asked of the channel. */
@@ -136,7 +136,7 @@ export class Requests {
       (error: WriteError) => {
         done()
         const refusal = refusalOf(error)
-        const forwarded = models.has(model)
+        const forwarded = contains(models, model)
         if (error.status === unprocessable) {
           model.validationError = error.details ?? error.message
           model.trigger('invalid', model, model.validationError, options)

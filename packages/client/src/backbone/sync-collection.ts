@@ -1,6 +1,13 @@
 import type { Collection } from '../collection/collection.ts'
 import type { Store } from '../collection/store.ts'
-import type { BackboneCollection, BackboneModel, Model, Models, Sync } from './backbone.ts'
+import {
+  type BackboneCollection,
+  type BackboneModel,
+  contains,
+  type Model,
+  type Models,
+  type Sync,
+} from './backbone.ts'
 import type { Edit } from './edits.ts'
 import { Mirror } from './mirror.ts'
 import { Requests, type Writer } from './requests.ts'
@@ -34,7 +41,8 @@ export function syncCollection<R extends object>(
   const store = rows as unknown as Store
   const client = store.writer as unknown as ClientOfRows
   const mirror = new Mirror(models, store)
-  const requests = new Requests(mirror, client.channel(store.channel, { subscribe: false }))
+  const channel = client.channel(store.channel, { subscribe: false })
+  const requests = new Requests(mirror, channel)
 
   const adopted = new Set<Model>()
   const adopt = (model: Model): void => {
@@ -60,7 +68,7 @@ export function syncCollection<R extends object>(
   ]
   const removed = (model: Model): void => {
     // The collection hears of what happens in models, too.
-    if (models.has(model)) return
+    if (contains(models, model)) return
     mirror.removed(model)
     if (!mirror.holds(model)) release(model)
   }
@@ -68,17 +76,32 @@ export function syncCollection<R extends object>(
     requests.destroyUnnamed(model)
     release(model)
   }
+  const replaced = (): void => {
+    for (const model of [...adopted]) if (!contains(models, model) && !mirror.waits(model)) release(model)
+    mirror.restart()
+  }
   for (const model of models.models) adopt(model)
   models.on('remove', removed)
   models.on('destroy', destroyed)
+  models.on('reset', replaced)
   const unsubscribe = store.subscribe((changes) => mirror.apply(changes))
   mirror.start()
+  let stopped = false
+  channel.ready.then(
+    () => {
+      if (!stopped) mirror.complete()
+    },
+    // The channel says itself that it was refused.
+    () => {},
+  )
 
   return {
     stop() {
+      stopped = true
       unsubscribe()
       models.off('remove', removed)
       models.off('destroy', destroyed)
+      models.off('reset', replaced)
       for (const end of undo) end()
       for (const model of [...adopted]) release(model)
     },

@@ -214,8 +214,7 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
 
   changed(...now: Parameters<ConnectionOwner['changed']>): void {
     const status = statusOf(...now)
-    const old = this.status
-    if (status.state === old.state && retryAtOf(status) === retryAtOf(old)) return
+    if (JSON.stringify(status) === JSON.stringify(this.status)) return
     this.status = status
     if (status.state === 'refused') this.#writes.ended()
     this.#statusListeners.tell(this.report, status)
@@ -245,8 +244,6 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
     throw errorOfReply(reply.status, body)
   }
 }
-
-const retryAtOf = (status: Status): unknown => 'retryAt' in status && status.retryAt
 
 /** A refusal has a code and is not worth repeating; everything else may pass. */
 function wireErrorOf(cause: unknown): WireError {

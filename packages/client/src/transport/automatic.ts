@@ -8,9 +8,7 @@ import { type WebSocketClass, webSocketTransport } from './websocket.ts'
  */
 export function automaticTransport(runtime: Runtime, implementation?: WebSocketClass): Transport {
   const webSocket = webSocketTransport(implementation)
-  const nothing = (): void => {}
   let failures = 0
-  let fallback: Transport | undefined
   const plain: Transport = (url, events) =>
     webSocket(url, {
       ...events,
@@ -19,22 +17,25 @@ export function automaticTransport(runtime: Runtime, implementation?: WebSocketC
         events.message(text)
       },
     })
+  let chosen = plain
   return (url, events) => {
-    if (fallback || failures++ < 2) return (fallback ?? plain)(url, events)
+    if (chosen !== plain || failures++ < 2) return chosen(url, events)
     let wanted = true
     // Nothing is sent before `opened`: by then it is the link that carries.
     const link: Link = {
-      send: nothing,
+      send() {},
       close() {
         wanted = false
       },
     }
     import('./fallback/fallback.ts')
-      .then((loaded) => {
-        fallback ??= loaded.fallbackTransport(runtime, webSocket)
-        // Without a network the code cannot be had either.
-      }, nothing)
-      .then(() => wanted && Object.assign(link, (fallback ?? plain)(url, events)))
+      .then(
+        (loaded) => {
+          chosen = loaded.fallbackTransport(runtime, webSocket)
+        },
+        () => {}, // without a network the code cannot be had either
+      )
+      .then(() => wanted && Object.assign(link, chosen(url, events)))
     return link
   }
 }

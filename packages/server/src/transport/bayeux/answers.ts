@@ -80,6 +80,7 @@ export class Answers {
       }
       const client = this.#clientOf(message, way)
       if (message.channel === '/meta/connect') {
+        if (!this.#bayeux.allowed(client)) throw new Refusal(429, '', 'Too many requests')
         const held = holdConnect(this.#bayeux, client, message, way, reply)
         return {
           texts: held.then(async ({ texts, reply }) => [
@@ -158,6 +159,9 @@ export class Answers {
 
   async #subscribe(client: BayeuxClient, message: Message, way: Way): Promise<Reply> {
     const patterns = patternsIn(message)
+    if (patterns.length > this.#bayeux.limits.subscriptionsMax) {
+      throw new Refusal(413, '', 'Too many subscriptions')
+    }
     const lockstep = own(message.ext, 'lockstep')
     if (client.user === null) await signInBy(this.#bayeux, client, lockstep, way)
     const subscriptions = this.#bayeux.subscriptionsOf(client)

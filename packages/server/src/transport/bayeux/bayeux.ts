@@ -164,7 +164,7 @@ export class Bayeux {
     this.#sweep = this.parts.runtime.timer(sweepMs, () => {
       const now = this.parts.runtime.now()
       for (const { client } of [...this.#clients.values()]) {
-        if (client.held === undefined && now - client.seenAt > this.limits.awayMs) client.end()
+        if (client.held === undefined && now - client.seenAt > this.limits.awayMs) client.terminate()
       }
       this.#schedule()
     })

@@ -67,7 +67,8 @@ describe('Y9: EventSource', () => {
     const clientId = await scene.shake()
     const abort = new AbortController()
     const response = await fetch(`${scene.url}/${clientId}`, {
-      headers: { accept: 'text/event-stream' },
+      // As a browser asks its own host: with its cookies, and without an origin.
+      headers: { accept: 'text/event-stream', cookie: 'user=alice' },
       signal: abort.signal,
     })
     expect(response.headers.get('content-type')).toBe('text/event-stream')
@@ -165,6 +166,11 @@ describe('Y9: WebSocket', () => {
     await eventually(() => expect(code()).toBe(expected))
   })
 
+  it('Y11: a socket on which no client comes is closed', async () => {
+    const { code } = socket()
+    await eventually(() => expect(code()).toBe(4408))
+  })
+
   it('Y9: refuses a page of another origin', async () => {
     const { code } = socket({ origin: 'https://evil.example' })
     await eventually(() => expect(code()).toBeDefined())
@@ -220,6 +226,59 @@ describe('Y11: bounds', () => {
     const answers = [await scene.post(batch), await scene.post(batch), await scene.post(batch)]
     expect(answers.flatMap(({ replies }) => replies).some(({ successful }) => successful)).toBe(false)
     expect(answers.at(-1)?.status).toBe(429)
+  })
+})
+
+describe('Y6: a client that comes back', () => {
+  it('Y6: is forgotten when it was away too long, and goes on by position all the same', async () => {
+    const away = await startScene({ limits: { awayMs: 100 } })
+    try {
+      const clientId = await away.shake()
+      const { replies } = await away.post({
+        channel: '/meta/subscribe',
+        clientId,
+        subscription: '/sync/todos',
+      })
+      expect(replies[0]?.successful).toBe(true)
+      const position = await away.server().barrier()
+      for (let i = 0; i < 3; i++) await away.sql`INSERT INTO todos VALUES (${i}, 'x')`
+      await away.settled()
+      const connect = { channel: '/meta/connect', connectionType: 'long-polling', advice: { timeout: 0 } }
+      await eventually(() => expect(away.server().status().connections).toBe(0))
+      const [gone] = (await away.post({ ...connect, clientId })).replies
+      expect(gone).toMatchObject({ error: '402::Unknown client', advice: { reconnect: 'handshake' } })
+      const again = await away.shake()
+      const ext = { lockstep: { positions: { '/sync/todos': position } } }
+      await away.post({ channel: '/meta/subscribe', clientId: again, subscription: ['/sync/todos'], ext })
+      const told = (await away.post({ ...connect, clientId: again })).replies
+      expect(told.flatMap(({ data }) => Object.keys(data?.create ?? {}))).toEqual(['0', '1', '2'])
+    } finally {
+      await away.close()
+    }
+  })
+
+  it('Y6: is told when the log no longer reaches back to its position', async () => {
+    const short = await startScene({}, { logBytesMax: 1_000 })
+    try {
+      const position = await short.server().barrier()
+      for (let i = 0; i < 30; i++) await short.sql`INSERT INTO todos VALUES (${i}, ${'x'.repeat(100)})`
+      await short.settled()
+      const clientId = await short.shake()
+      const ext = { lockstep: { position } }
+      await short.post({ channel: '/meta/subscribe', clientId, subscription: '/sync/todos', ext })
+      const connect = { channel: '/meta/connect', clientId, connectionType: 'long-polling' }
+      const [told] = (await short.post(connect)).replies
+      expect(told).toMatchObject({
+        channel: '/sync/todos',
+        data: {},
+        ext: { lockstep: { reset: 'trimmed' } },
+      })
+      await short.sql`INSERT INTO todos VALUES (100, 'after')`
+      const [next] = (await short.post({ ...connect, id: '2' })).replies
+      expect(next?.data.create).toEqual({ 100: { id: 100, title: 'after' } })
+    } finally {
+      await short.close()
+    }
   })
 })
 

@@ -15,7 +15,12 @@ import { Queue } from './queue.ts'
 export interface Outlet {
   /** Sends an array of messages. False: it has taken them, and wants no more until it calls `roomAgain`. */
   send(texts: readonly string[]): boolean
+  /** Whether bytes that were sent still wait in this process. */
+  readonly waiting: boolean
+  /** Its client has gone elsewhere, or is no more. */
   close(): void
+  /** Ends it with all that still waits in it. */
+  destroy(): void
 }
 
 /** A connect that waits for messages. */
@@ -196,7 +201,7 @@ export class BayeuxClient implements Carrier {
   }
 
   get waiting(): boolean {
-    return this.queue.size > 0
+    return this.queue.size > 0 || (this.outlet?.waiting ?? false)
   }
 
   /** Whether it is gone is for us to tell: between two polls a client says nothing. */
@@ -211,7 +216,9 @@ export class BayeuxClient implements Carrier {
   }
 
   terminate(): void {
+    const { outlet } = this
     this.end()
+    outlet?.destroy()
   }
 
   #textsOf(frame: Frame): readonly string[] {

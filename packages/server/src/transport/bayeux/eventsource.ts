@@ -32,8 +32,14 @@ export function openStream(
       outgoing.write(`data: ${join(texts)}\n\n`)
       return outgoing.writableLength < outboxBytesMax
     }),
+    get waiting() {
+      return outgoing.writableLength > 0
+    },
     close() {
       outgoing.end()
+    },
+    destroy() {
+      outgoing.destroy()
     },
   }
   let timer = runtime.timer(commentMs, comment)

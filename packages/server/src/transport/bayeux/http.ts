@@ -41,10 +41,13 @@ export class BayeuxHttp {
     outgoing.setHeader('cache-control', 'no-cache, no-store')
     const parameters = new URLSearchParams(query)
     if (isGet && parameters.has('message')) return this.#callback(incoming, outgoing, parameters)
-    if (!this.#bayeux.parts.isOriginAllowed(incoming)) throw new LockstepError('bad_origin')
+    const isStream = incoming.method === 'GET' && /\btext\/event-stream\b/.test(incoming.headers.accept ?? '')
+    // A page's stream from its own host names no origin. Nothing but the client id opens it, cookies do not.
+    const mayCome = isStream && incoming.headers.origin === undefined
+    if (!mayCome && !this.#bayeux.parts.isOriginAllowed(incoming)) throw new LockstepError('bad_origin')
     this.#allowOrigin(incoming, outgoing)
     if (incoming.method === 'OPTIONS') return preflight(outgoing)
-    if (incoming.method === 'GET' && /\btext\/event-stream\b/.test(incoming.headers.accept ?? '')) {
+    if (isStream) {
       return openStream(this.#bayeux, rest, incoming, outgoing)
     }
     if (incoming.method !== 'POST') {
@@ -111,6 +114,7 @@ export class BayeuxHttp {
     for (const id of way.clients) {
       const client = this.#bayeux.find(id)
       client?.abandon(way.incoming, this.#bayeux.parts.runtime.now())
+      if (client?.resumes === true) client.end()
     }
   }
 

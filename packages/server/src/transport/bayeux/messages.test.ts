@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Reply, type Scene, startScene } from './scene.setup.ts'
+import { banned, type Reply, type Scene, startScene } from './scene.setup.ts'
 
 let scene: Scene
 const heard: string[] = []
@@ -359,7 +359,23 @@ describe('Y5: subscriptions', () => {
 
   it('Y5: what the session loses it is told, and nothing after', async () => {
     const clientId = await scene.shake('olivia')
-    await subscribe(clientId, '/sync/project/1/items')
+    await subscribe(clientId, ['/sync/project/1/items', '/sync/todos'])
+    banned.add('olivia')
+    try {
+      await scene.server().reauthorize('olivia')
+      await scene.sql`INSERT INTO items VALUES (70, 'secret', 1)`
+      await scene.settled()
+      const told = await messages(clientId)
+      expect(told).toEqual([
+        { channel: '/sync/project/1/items', data: {}, ext: { lockstep: { revoked: true } } },
+      ])
+    } finally {
+      banned.delete('olivia')
+    }
+  })
+
+  it('Y5: after disconnect the client is unknown', async () => {
+    const clientId = await scene.shake('olivia')
     expect(await one({ channel: '/meta/disconnect', clientId })).toMatchObject({ successful: true })
     expect((await poll(clientId))[0]?.advice.reconnect).toBe('handshake')
   })

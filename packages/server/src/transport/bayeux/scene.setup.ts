@@ -61,9 +61,15 @@ export const newAck = (): object => new (cometd.AckExtension as new () => object
 export const newTimeSync = (): { getTimeOffset(): number } & object =>
   new (cometd.TimeSyncExtension as new () => { getTimeOffset(): number })() // likewise
 
+/** Users who have lost their rights to projects. */
+export const banned: Set<string | number> = new Set()
+
 const sync = defineSync({
   channels: {
-    'project/:project': { authorize: ({ user, params }) => user.id === 'alice' || params.project === '1' },
+    'project/:project': {
+      authorize: ({ user, params }) =>
+        !banned.has(user.id) && (user.id === 'alice' || params.project === '1'),
+    },
     all: { authorize: () => true },
   },
   collections: {

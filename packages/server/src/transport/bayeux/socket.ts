@@ -56,13 +56,24 @@ export class BayeuxSockets {
       send: this.#bayeux.extensions.streamed(write),
       // A socket carries one client; another one on it takes its place, or it has gone elsewhere.
       close() {},
+      get waiting() {
+        return webSocket.bufferedAmount > 0
+      },
+      destroy() {
+        webSocket.terminate()
+      },
     }
+    // Whoever opens a socket has something to say.
+    const idle = this.#bayeux.parts.runtime.timer(this.#bayeux.limits.bodyMs, () => {
+      if (clients.size === 0) webSocket.close(4408, 'timeout')
+    })
     const way: Way = { incoming, identifies: true, outlet, alone: true, clients }
     let turn: Promise<unknown> = Promise.resolve()
     let waiting = 0
     webSocket.on('error', () => {})
     webSocket.on('close', () => {
       this.#open.delete(webSocket)
+      idle.cancel()
       for (const id of clients) this.#bayeux.find(id)?.detach(outlet, this.#bayeux.parts.runtime.now())
     })
     socket.on('drain', () => {

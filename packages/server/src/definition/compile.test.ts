@@ -38,6 +38,22 @@ describe('a definition', () => {
     expect(compiled).toMatchObject({ key: [0, 2], views: [[0, 1, 2]] })
   })
 
+  it('gives an external collection a table of its own, which shows every column', () => {
+    const external = { id: 'integer', title: 'text', owner_id: 'integer' } as const
+    const [compiled] = compile({ todos: { external, channel: 'user/:owner_id' } }).collections
+    expect(compiled).toMatchObject({
+      schema: 'lockstep',
+      table: 'external_todos',
+      columns: ['id', 'title', 'owner_id'],
+      views: [[0, 1, 2]],
+      external: [
+        { name: 'id', type: 'integer' },
+        { name: 'title', type: 'text' },
+        { name: 'owner_id', type: 'integer' },
+      ],
+    })
+  })
+
   it('gives audiences one view where they see the same everywhere', () => {
     const sync = compile({
       items: { ...items, columns: { guest: ['title'], member: ['title', 'done'], admin: ['done', 'title'] } },
@@ -129,6 +145,31 @@ describe('a definition', () => {
       'a bad table',
       { items: { ...items, table: 'a.b.c' } },
       /Collection "items" has the table "a.b.c"; write/,
+    ],
+    [
+      'an external collection with a table',
+      { items: { ...items, external: { id: 'integer' } } },
+      /has a table and is external; choose one/,
+    ],
+    [
+      'a type that an external column cannot have',
+      { items: { external: { id: 'integer', at: JSON.parse('"money"') }, channel: 'user/:id' } },
+      /gives its column "at" the type "money"; use one of boolean/,
+    ],
+    [
+      'a key of type json',
+      { items: { external: { id: 'json' }, channel: 'user/:id' } },
+      /key column "id" of type json/,
+    ],
+    [
+      'a template over a column that an external collection lacks',
+      { items: { external: { id: 'integer' }, channel: 'project/:project_id' } },
+      /"project_id", which table "external_items" does not have; use one of id/,
+    ],
+    [
+      'an external collection with too long a name',
+      { ['a'.repeat(55)]: { external: { id: 'integer' }, channel: 'user/:id' } },
+      /more than 54 characters/,
     ],
     ['a table that is none', { items: { ...items, table: {} } }, /neither a name nor a Drizzle table/],
     [

@@ -95,11 +95,11 @@ export class Backend {
     return { status: response.status, code: answer.error?.code ?? '' }
   }
 
-  async subscribe(channel: string, position?: string): Promise<Follower> {
+  async subscribe(channel: string, position?: string, own?: string): Promise<Follower> {
     await this.server.barrier()
     const follower = new Follower(`ws://${this.address}/lockstep`)
     await new Promise((resolve) => follower.socket.once('open', resolve))
-    const { token } = this.server.issueSession({ id: 'alice' })
+    const token = own ?? this.server.issueSession({ id: 'alice' }).token
     follower.socket.send(JSON.stringify({ type: 'hello', version: 1, token }))
     const subscribe = { type: 'subscribe', id: 1, channel, ...(position === undefined ? {} : { position }) }
     follower.socket.send(JSON.stringify(subscribe))

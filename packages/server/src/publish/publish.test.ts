@@ -1,11 +1,16 @@
 import { connect } from 'node:net'
-import { eventually } from '@lockstep/testing'
+import { cutProxy, eventually } from '@lockstep/testing'
 import fc from 'fast-check'
 import postgres from 'postgres'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { compileSync } from '../definition/compile.ts'
+import { SetupError } from '../fault/fault.ts'
 import { silentLogger } from '../runtime/logger.ts'
+import { nodeRuntime } from '../runtime/node.ts'
 import { createSyncServer } from '../server.ts'
 import { Backend, type Follower, formerSecret, secret, sync } from './backend.setup.ts'
+import { createPublisher } from './publisher.ts'
+import { prepareExternal } from './tables.ts'
 
 let backend: Backend
 let sql: postgres.Sql
@@ -31,8 +36,8 @@ afterAll(async () => {
   await backend?.database.drop()
 })
 
-async function follow(channel: string, position?: string): Promise<Follower> {
-  const follower = await backend.subscribe(channel, position)
+async function follow(channel: string, position?: string, token?: string): Promise<Follower> {
+  const follower = await backend.subscribe(channel, position, token)
   open.push(follower)
   return follower
 }
@@ -159,12 +164,14 @@ describe('publishing', () => {
 
   it('B5: G6: a backend passes on who wrote, and the writer is told', async () => {
     const { id, token } = backend.server.issueSession({ id: 'alice' })
-    const follower = await follow('sync/todos')
-    follower.socket.send(JSON.stringify({ type: 'hello', version: 1, token })) // has no effect but an error
+    const follower = await follow('sync/todos', undefined, token)
     const create = { channel: 'sync/todos', data: { create: { '1': { title: 'x' } } } }
     const response = await backend.post(create, { 'lockstep-session': id, 'idempotency-key': 'hers' })
     expect(response.headers.get('lockstep-position')).toMatch(/^[a-z0-9]+\.[a-f0-9]+$/)
     await eventually(() => expect(follower.transactions[0]).toMatchObject({ session: id, mutation: 'hers' }))
+    await eventually(() =>
+      expect(follower.inbox).toContainEqual(expect.objectContaining({ type: 'confirmed', mutation: 'hers' })),
+    )
   })
 
   it('G4: keeps the order of commits of publishers at the same time, at every subscriber', async () => {
@@ -243,6 +250,23 @@ describe('publishing', () => {
     ])
   }, 30_000)
 
+  it('B2: gives the table columns that are declared later, and tells the SQL where a type changed', async () => {
+    const compiled = (external: Record<string, 'integer' | 'text'>) =>
+      compileSync({
+        channels: { grown: { authorize: () => true } },
+        collections: { grown: { external, channel: 'grown' } },
+      }).collections
+    const { url } = backend.database
+    await prepareExternal(url, compiled({ id: 'integer' }))
+    await prepareExternal(url, compiled({ id: 'integer', title: 'text' }))
+    await sql`INSERT INTO lockstep.external_grown (id, title) VALUES (1, 'x')`
+    await expect(prepareExternal(url, compiled({ id: 'text', title: 'text' }))).rejects.toThrow(
+      /"id" .* has the type integer, not text\. Run: ALTER TABLE "lockstep"\."external_grown" ALTER COLUMN "id" TYPE text/,
+    )
+    const unreachable = prepareExternal('postgres://x@127.0.0.1:1/x', compiled({ id: 'integer' }))
+    await expect(unreachable).rejects.toThrow(SetupError)
+  })
+
   it('B2: any SQL may write the rows too', async () => {
     const follower = await follow('sync/todos')
     await sql`INSERT INTO lockstep.external_todos (id, title) VALUES (1, 'from psql')`
@@ -253,9 +277,14 @@ describe('publishing', () => {
 describe('what is refused', () => {
   const todo = { channel: 'sync/todos', data: { create: { '1': { title: 'x' } } } }
 
+  const nested = '['.repeat(100_000) + ']'.repeat(100_000)
+  const deep = `{"channel":"sync/todos","data":{"create":{"1":{"title":${nested}}}}}`
+
   it.each([
     ['no JSON', '{', 400, 'bad_request'],
     ['no object', '3', 400, 'bad_request'],
+    ['nesting without end', nested, 400, 'bad_request'],
+    ['rows nested without end', deep, 400, 'bad_request'],
     ['nothing to do', { channel: 'sync/todos' }, 400, 'bad_request'],
     ['an event that is none', { ...todo, data: { upsert: {} } }, 400, 'bad_request'],
     ['rows that are no object', { ...todo, data: { create: [1] } }, 400, 'bad_request'],
@@ -314,6 +343,34 @@ describe('what is refused', () => {
     await eventually(() => expect(reply).toMatch(/^HTTP\/1\.1 408 /), { timeoutMs: 15_000 })
     socket.destroy()
   }, 20_000)
+
+  it('B6: everything, while the database is out of reach, and nothing is half done', async () => {
+    const { hostname, port } = new URL(backend.database.url)
+    const proxy = await cutProxy({ targetHost: hostname, targetPort: Number(port) })
+    const url = new URL(backend.database.url)
+    url.host = `127.0.0.1:${proxy.port}`
+    const client = postgres(url.href, { max: 1, connect_timeout: 1 })
+    const publisher = createPublisher({
+      sql: client,
+      sync: compileSync(sync),
+      options: { secret },
+      epoch: () => 'e',
+      runtime: nodeRuntime,
+      logger: silentLogger,
+    })
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${secret}` }
+    const post = () =>
+      publisher.handle(
+        new Request('http://x/publish', { method: 'POST', headers, body: JSON.stringify([todo, todo]) }),
+      )
+    expect((await post()).status).toBe(200)
+    await sql`DELETE FROM lockstep.external_todos`
+    await proxy.close()
+    expect((await post()).status).toBe(503)
+    expect(await backend.rows('sync/todos', 'todos')).toEqual({})
+    await publisher.close()
+    await client.end({ timeout: 1 })
+  }, 30_000)
 
   it('B1: everything, where no secret is set, and a secret that is too short', async () => {
     const server = { sync, database: backend.database.url, logger: silentLogger, authenticate: () => null }

@@ -149,8 +149,10 @@ async function publishOne(
 
 function parse(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    const body: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    JSON.stringify(body) // recurses, other than parsing: what is nested too deep is found here
+    return body
   } catch (cause) {
-    throw new LockstepError('bad_request', 'The body is not JSON.', { cause })
+    throw new LockstepError('bad_request', 'The body is not JSON, or nested too deep.', { cause })
   }
 }

@@ -29,6 +29,12 @@ it('leaves numbers alone that JavaScript cannot hold', () => {
   expect(memberOf('{}', 'b')).toBeUndefined()
 })
 
+it('takes the spaces that a json column holds for part of the value', () => {
+  expect(memberOf('{"a": { "x" : [1, 2] }\n,"b":\t"c" ,"d": 5 }', 'a')).toBe(' { "x" : [1, 2] }\n')
+  expect(memberOf('{"a": { "x" : [1, 2] }\n,"b":\t"c" ,"d": 5 }', 'b')).toBe('\t"c" ')
+  expect(memberOf('{"a": { "x" : [1, 2] }\n,"b":\t"c" ,"d": 5 }', 'd')).toBe(' 5 ')
+})
+
 it('ends with an error on text that breaks off', () => {
   expect(() => memberOf('{"a":[1', 'a')).toThrow()
   expect(() => memberOf('{"a', 'a')).toThrow()

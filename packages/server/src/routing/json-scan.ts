@@ -1,6 +1,6 @@
 /**
- * Walks JSON text that we have made ourselves (valid, without spaces) and hands out the texts of the values
- * as they stand: parsing and writing them again would change numbers that JavaScript cannot hold.
+ * Walks JSON text that we have made ourselves (valid, with spaces only around and in values of type json)
+ * and hands out the texts of the values as they stand: parsing and writing them again would change numbers that JavaScript cannot hold.
  */
 
 /** Calls `visit` with each name and the text of its value, in order. */
@@ -55,8 +55,18 @@ function endOfString(text: string, at: number): number {
   throw new Error('JSON text ends within a string')
 }
 
-/** Index after the value that begins at `at`. */
+/** Index after the value that begins at `at`, and after the spaces around it. */
 function endOfValue(text: string, at: number): number {
+  return afterSpaces(text, endOfBareValue(text, afterSpaces(text, at)))
+}
+
+function afterSpaces(text: string, at: number): number {
+  let i = at
+  for (let c = text.charCodeAt(i); c === 32 || (c >= 9 && c <= 13); c = text.charCodeAt(i)) i++
+  return i
+}
+
+function endOfBareValue(text: string, at: number): number {
   const first = text.charCodeAt(at)
   if (first === quote) return endOfString(text, at)
   let i = at

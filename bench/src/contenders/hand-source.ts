@@ -1,4 +1,4 @@
-import type { Collection, Source, SourceSink, SourceStatus, Tuple } from '@lockstep/server/stages'
+import type { Collection, JsonBytes, Source, SourceSink, SourceStatus, Tuple } from '@lockstep/server/stages'
 
 /** Commits are this far apart in the pretended WAL, so that barriers fit between them. */
 const lsnStep = 64
@@ -65,6 +65,11 @@ class TextTuple implements Tuple {
 
   json(column: number): string {
     return this.#values[column] ?? 'null'
+  }
+
+  write(column: number, to: JsonBytes): boolean {
+    to.text(this.json(column))
+    return true
   }
 
   same(other: Tuple, column: number): boolean {

@@ -6,9 +6,12 @@ import type { RoutedTransaction } from '../routing/routing.ts'
  * entries but `progress` have the same LSN within an epoch; LSNs rise.
  */
 export interface Bus {
-  /** Takes an entry. Once it resolves, the entry outlives the process as far as this bus can. */
+  /**
+   * Takes an entry. Once it resolves, the entry outlives the process as far as this bus can. The bytes in it
+   * hold until then, or until the call returns where it gives no promise.
+   */
   append(entry: BusEntry): void | Promise<void>
-  /** Gives every entry to `reader`, in order, from now on. */
+  /** Gives every entry to `reader`, in order, from now on. Its bytes hold during the call. */
   subscribe(reader: (entry: BusEntry) => void): void
   close(): Promise<void>
 }

@@ -81,7 +81,11 @@ const entriesOfEveryKind: readonly BusEntry[] = [
       session: 's',
       mutation: 'm',
       channels: [
-        { channel: 'a/1', views: ['{"items":{"destroy":["ü"]}}', undefined], operations: '[]' },
+        {
+          channel: 'a/1',
+          views: [[Buffer.from('{"items":{"destroy":["ü"]}}')], undefined],
+          operations: '[]',
+        },
         { channel: 'a/2', views: [undefined, undefined], reset: 'too_large' },
       ],
     },

@@ -79,7 +79,7 @@ export class Room {
         channels: channels.map((channel) => ({
           channel,
           // The views differ in what they show; which is which is the definition's affair.
-          views: [`{"rooms":{"update":{"1":{"id":"v0"}}}}`, `{"rooms":{"update":{"1":{"id":"v1"}}}}`],
+          views: [0, 1].map((view) => [Buffer.from(`{"rooms":{"update":{"1":{"id":"v${view}"}}}}`)]),
         })),
       },
     })

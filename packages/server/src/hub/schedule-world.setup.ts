@@ -157,7 +157,7 @@ export class World {
         channel,
         views: [0, 1].map((view) => {
           const balance = view === this.guestView ? '' : `"balance":${room.balance},`
-          return `{"rooms":{"update":{"1":{${balance}"version":${room.version}}}}}`
+          return [Buffer.from(`{"rooms":{"update":{"1":{${balance}"version":${room.version}}}}}`)]
         }),
         // Now and then the rows cannot be told.
         ...(this.pick(60) === 0 ? { reset: 'truncated' as const } : {}),

@@ -112,7 +112,7 @@ export function runLogTests(
           channels: [
             {
               channel: 'a/1',
-              views: ['{"x":{"destroy":["1"]}}'],
+              views: [[Buffer.from('{"x":{"destroy"'), Buffer.from(':["1"]}}')]],
               operations: '[{"operation":"o","envelope":null}]',
             },
           ],
@@ -370,12 +370,20 @@ class History {
           const isTold = (changes ?? operations ?? reset) !== undefined
           if (isTold) this.#told.push({ epoch, lsn, channel, view, reset })
         })
-        return { channel, views: texts, ...(reset ? { reset } : operations ? { operations } : undefined) }
+        return {
+          channel,
+          views: texts.map(utf8),
+          ...(reset ? { reset } : operations ? { operations } : undefined),
+        }
       })
       this.#last = { kind: 'transaction', transaction: { xid: lsn, lsn, at: 5, channels: routed } }
     }
     this.#setup.log.append(this.#last)
   }
+}
+
+function utf8(text: string | undefined): readonly Buffer[] | undefined {
+  return text === undefined ? undefined : [Buffer.from(text)]
 }
 
 function transactionEntry(
@@ -388,7 +396,7 @@ function transactionEntry(
 ): BusEntry {
   const told = routed.map(([channel, texts, reset]) => ({
     channel,
-    views: texts,
+    views: texts.map(utf8),
     ...(reset ? { reset } : undefined),
   }))
   return { kind: 'transaction', transaction: { xid: lsn, lsn, at: 1, channels: told } }

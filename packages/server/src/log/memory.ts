@@ -2,9 +2,9 @@ import type { Position, ResetReason } from '@lockstep/protocol'
 import type { BusEntry } from '../bus/bus.ts'
 import type { RoutedChannel, RoutedTransaction } from '../routing/routing.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { encodeFrame } from './frame.ts'
+import type { Frame } from './frame.ts'
 import type { Delivery, Log, LogPin, LogRange, LogReader, LogStatus, Writer } from './log.ts'
-import { messageText, transactionText } from './message-text.ts'
+import { frameMessage, transactionText } from './message-text.ts'
 import { Recency } from './recency.ts'
 import { TrimmedXids } from './trimmed-xids.ts'
 import { HeldEntry, Window } from './window.ts'
@@ -133,8 +133,7 @@ export class MemoryLog implements Log {
         // The floor would look like a hole to a client that is up to date and was last told of an earlier
         // position; who did miss something is told so by `read`.
         const prev = window.size === 0 ? 0 : window.lastLsn
-        const frame =
-          routed.reset === undefined ? encodeFrame(this.#message(text, routed, prev, changes)) : undefined
+        const frame = routed.reset === undefined ? this.#frame(text, routed, prev, changes) : undefined
         const entry = new HeldEntry(window, {
           xid: transaction.xid,
           lsn,
@@ -152,13 +151,13 @@ export class MemoryLog implements Log {
     for (const reader of this.#readers) reader.transaction(lsn, deliveries, writer)
   }
 
-  #message(
+  #frame(
     text: ReturnType<typeof transactionText>,
     { channel, operations }: RoutedChannel,
     prev: number,
-    changes: string = '{}',
-  ): string {
-    return messageText(text, { epoch: this.#epoch, channel, prev, changes, operations })
+    changes: readonly Buffer[] | undefined,
+  ): Frame {
+    return frameMessage(text, { epoch: this.#epoch, channel, prev, changes, operations })
   }
 
   #windowOf(channel: string, view: number): Window {

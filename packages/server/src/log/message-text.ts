@@ -1,4 +1,5 @@
 import type { RoutedTransaction } from '../routing/routing.ts'
+import { type Frame, joinFrame } from './frame.ts'
 
 /** Text of the members of a transaction message that are the same in all channels, made once. */
 export interface TransactionText {
@@ -22,12 +23,24 @@ export function transactionText(epoch: string, transaction: RoutedTransaction): 
   }
 }
 
-/** A transaction message (`TransactionMessage`) as JSON text. Channel names need no escapes. */
-export function messageText(
+const noChanges: readonly Buffer[] = [Buffer.from('{}')]
+
+/** A transaction message (`TransactionMessage`), framed. Channel names need no escapes. */
+export function frameMessage(
   text: TransactionText,
-  fields: { epoch: string; channel: string; prev: number; changes: string; operations: string | undefined },
-): string {
+  fields: {
+    epoch: string
+    channel: string
+    prev: number
+    changes: readonly Buffer[] | undefined
+    operations: string | undefined
+  },
+): Frame {
   const { epoch, channel, prev, changes, operations } = fields
-  const tail = operations === undefined ? '' : `,"operations":${operations}`
-  return `{"type":"transaction","channel":"${channel}",${text.position},"prev":"${epoch}.${prev.toString(16)}",${text.at}${changes}${tail}${text.writer}}`
+  const told = operations === undefined ? '' : `,"operations":${operations}`
+  return joinFrame(
+    `{"type":"transaction","channel":"${channel}",${text.position},"prev":"${epoch}.${prev.toString(16)}",${text.at}`,
+    changes ?? noChanges,
+    `${told}${text.writer}}`,
+  )
 }

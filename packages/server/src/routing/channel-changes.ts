@@ -1,32 +1,38 @@
 import type { ResetReason } from '@lockstep/protocol'
-import { NetChanges, type Values } from './net-changes.ts'
+import { NetChanges } from './net-changes.ts'
 import type { CollectionPlan } from './plan.ts'
 import type { RoutedChannel } from './routing.ts'
+import type { RowTexts } from './row-texts.ts'
 
 /** What one commit did to one channel, while it is gathered. */
 export class ChannelChanges {
   readonly channel: string
-  /** JSON text gathered, in UTF-16 units: what the bound on a transaction counts. */
+  /** JSON text gathered, in bytes: what the bound on a transaction counts. */
   size = 0
+  #rows: RowTexts
   /** Per collection, one for each set of columns that views show of it. */
   readonly #collections = new Map<CollectionPlan, readonly NetChanges[]>()
   #operations = ''
   #reset: ResetReason | undefined
 
-  constructor(channel: string) {
+  constructor(channel: string, rows: RowTexts) {
     this.channel = channel
+    this.#rows = rows
   }
 
   get isReset(): boolean {
     return this.#reset !== undefined
   }
 
-  create(plan: CollectionPlan, key: string, values: Values): void {
-    for (const changes of this.#changesOf(plan)) changes.create(key, values)
+  /** `row`: number of the row's text for the first set of columns; those for the others follow it. */
+  create(plan: CollectionPlan, key: string, row: number): void {
+    let each = row
+    for (const changes of this.#changesOf(plan)) changes.create(key, each++)
   }
 
-  update(plan: CollectionPlan, key: string, values: Values): void {
-    for (const changes of this.#changesOf(plan)) changes.update(key, values)
+  update(plan: CollectionPlan, key: string, row: number): void {
+    let each = row
+    for (const changes of this.#changesOf(plan)) changes.update(key, each++)
   }
 
   destroy(plan: CollectionPlan, key: string): void {
@@ -48,37 +54,48 @@ export class ChannelChanges {
     return freed
   }
 
+  /** Goes on with `rows`, which gets the rows that are still told. */
+  moveTo(rows: RowTexts): void {
+    for (const changes of this.#collections.values()) for (const each of changes) each.moveTo(rows)
+    this.#rows = rows
+  }
+
   /** Undefined where nothing is to be told. */
   routed(viewCount: number): RoutedChannel | undefined {
     const { channel } = this
-    if (this.#reset !== undefined) {
-      return { channel, views: new Array<undefined>(viewCount).fill(undefined), reset: this.#reset }
+    const views = new Array<readonly Buffer[] | undefined>(viewCount).fill(undefined)
+    if (this.#reset !== undefined) return { channel, views, reset: this.#reset }
+    let isTold = false
+    for (let view = 0; view < viewCount; view++) {
+      views[view] = this.#piecesOf(view)
+      isTold ||= views[view] !== undefined
     }
-    const views = this.#viewTexts(viewCount)
     if (this.#operations !== '') return { channel, views, operations: `[${this.#operations}]` }
-    return views.some((text) => text !== undefined) ? { channel, views } : undefined
+    return isTold ? { channel, views } : undefined
   }
 
   #changesOf(plan: CollectionPlan): readonly NetChanges[] {
     let changes = this.#collections.get(plan)
     if (changes === undefined) {
-      changes = plan.shownColumns.map((shown) => new NetChanges(shown))
+      changes = plan.shownColumns.map((shown) => new NetChanges(shown, this.#rows))
       this.#collections.set(plan, changes)
     }
     return changes
   }
 
-  #viewTexts(viewCount: number): (string | undefined)[] {
-    const texts = new Array<string | undefined>(viewCount).fill(undefined)
+  #piecesOf(view: number): readonly Buffer[] | undefined {
+    let pieces: Buffer[] | undefined
     for (const [plan, changes] of this.#collections) {
-      const told = changes.map((each) => each.text())
-      for (let view = 0; view < viewCount; view++) {
-        const text = told[plan.shownOf[view] ?? -1]
-        if (text === undefined || text === '') continue
-        const collection = `${plan.opening}${text}}`
-        texts[view] = texts[view] === undefined ? `{${collection}` : `${texts[view]},${collection}`
-      }
+      const shown = changes[plan.shownOf[view] ?? -1]
+      if (shown === undefined || shown.isEmpty) continue
+      if (pieces === undefined) pieces = [plan.opening]
+      else pieces.push(plan.furtherOpening)
+      shown.addTo(pieces)
+      pieces.push(closing)
     }
-    return texts.map((text) => text && `${text}}`)
+    pieces?.push(closing)
+    return pieces
   }
 }
+
+const closing = Buffer.from('}')

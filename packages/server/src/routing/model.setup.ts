@@ -4,6 +4,7 @@ import { defineSync } from '../definition/define.ts'
 import type { Collection, Sync } from '../definition/definition.ts'
 import { partsOf } from '../snapshot/parts.ts'
 import type { SnapshotPart, SnapshotRow } from '../snapshot/snapshot.ts'
+import type { JsonBytes } from '../source/json-bytes.ts'
 import type { RowEvent, SourceSink, Tuple } from '../source/source.ts'
 
 /** A small database for tests: tables of rows of texts, told to a sink as a source would tell them. */
@@ -55,6 +56,11 @@ export class ModelTuple implements Tuple {
 
   json(column: number): string {
     return JSON.stringify(this.text(column))
+  }
+
+  write(column: number, to: JsonBytes): boolean {
+    if (this.has(column)) to.text(this.json(column))
+    return this.has(column)
   }
 
   same(other: Tuple, column: number): boolean {

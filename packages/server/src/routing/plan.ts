@@ -6,13 +6,13 @@ import type { ShownColumns } from './net-changes.ts'
 /** What the router works out once per collection. */
 export interface CollectionPlan {
   readonly collection: Collection
-  /** `"items":{` */
-  readonly opening: string
+  /** `{"items":{`: begins the changes of a channel */
+  readonly opening: Buffer
+  /** `,"items":{`: goes on after another collection */
+  readonly furtherOpening: Buffer
   readonly routes: readonly ChannelRoute[]
   /** Columns that decide key and channels. */
   readonly identity: readonly number[]
-  /** Columns that some view shows, rising. */
-  readonly shown: readonly number[]
   /** The different sets of columns that views show. */
   readonly shownColumns: readonly ShownColumns[]
   /** Per view: its place in `shownColumns`, or -1 where it shows nothing. */
@@ -26,13 +26,13 @@ export function planOf(collection: Collection, sync: Sync): CollectionPlan {
   const places = [...sets.keys()]
   return {
     collection,
-    opening: `${JSON.stringify(collection.name)}:{`,
+    opening: Buffer.from(`{${JSON.stringify(collection.name)}:{`),
+    furtherOpening: Buffer.from(`,${JSON.stringify(collection.name)}:{`),
     routes: collection.channels.map((channel) => new ChannelRoute(channel)),
     identity: rising([...collection.key, ...collection.channels.flatMap(({ columns }) => columns)]),
-    shown: rising(views.flatMap((columns) => columns ?? [])),
     shownColumns: [...sets.values()].map((columns) => ({
       columns,
-      names: columns.map((column) => `${JSON.stringify(collection.columns[column])}:`),
+      names: columns.map((column) => Buffer.from(`${JSON.stringify(collection.columns[column])}:`)),
     })),
     shownOf: views.map((columns) => (columns === undefined ? -1 : places.indexOf(columns.join()))),
   }
@@ -49,6 +49,7 @@ export class ChannelRoute {
   readonly #only: number | undefined
   #lastText: string | undefined
   #lastChannel: string | undefined
+  #lastChannels: readonly string[] = []
 
   constructor({ template, columns }: CollectionChannel) {
     let parameter = 0
@@ -69,9 +70,17 @@ export class ChannelRoute {
     if (text === null) return undefined
     if (text !== this.#lastText) {
       this.#lastChannel = this.#fill(row)
+      this.#lastChannels = this.#lastChannel === undefined ? [] : [this.#lastChannel]
       this.#lastText = text
     }
     return this.#lastChannel
+  }
+
+  /** The same as a list: the one channel, or none. */
+  channelsOf(row: RowText): readonly string[] {
+    const channel = this.channelOf(row)
+    if (channel !== undefined && channel === this.#lastChannel) return this.#lastChannels
+    return channel === undefined ? [] : [channel]
   }
 
   #fill(row: RowText): string | undefined {

@@ -44,12 +44,16 @@ function transactionOf(entry: BusEntry): RoutedTransaction {
   return entry.transaction
 }
 
-/** Channel to changes, for one view. */
+function textOf(pieces: readonly Buffer[]): string {
+  return Buffer.concat(pieces).toString()
+}
+
+/** Channel to changes, for one view. Before the next commit: the router uses the memory again. */
 function changesOf(entry: BusEntry, view = 0): Record<string, unknown> {
   return Object.fromEntries(
     transactionOf(entry).channels.map((routed) => [
       routed.channel,
-      routed.reset ?? (routed.views[view] === undefined ? undefined : JSON.parse(routed.views[view])),
+      routed.reset ?? (routed.views[view] && JSON.parse(textOf(routed.views[view]))),
     ]),
   )
 }
@@ -81,7 +85,8 @@ describe('the router', () => {
             })
             for (const { channel, views, reset } of transactionOf(entry).channels) {
               if (reset !== undefined) resets++
-              views.forEach((text, view) => {
+              views.forEach((pieces, view) => {
+                const text = pieces && textOf(pieces)
                 const client = clients.get(`${view}/${channel}`) ?? new Map()
                 clients.set(`${view}/${channel}`, client)
                 if (text !== undefined) {

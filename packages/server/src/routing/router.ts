@@ -4,20 +4,11 @@ import type { Collection, Sync } from '../definition/definition.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { RowEvent, SourceSink, Tuple } from '../source/source.ts'
 import { ChannelChanges } from './channel-changes.ts'
-import type { Values } from './net-changes.ts'
 import { type CollectionPlan, keyOf, planOf } from './plan.ts'
 import type { RoutedChannel } from './routing.ts'
-import {
-  changedValues,
-  channelsOf,
-  holds,
-  none,
-  rowOf,
-  rowSize,
-  sizeOf,
-  staysInPlace,
-  wholeRow,
-} from './row.ts'
+import { channelsOf, holds, none, rowOf, staysInPlace } from './row.ts'
+import { RowTexts } from './row-texts.ts'
+import { writeChanges, writeRow } from './row-writer.ts'
 import { readWriterMessage } from './writer-message.ts'
 
 export interface RouterParts {
@@ -29,7 +20,7 @@ export interface RouterParts {
   readonly onFault?: (error: unknown) => void
 }
 
-/** In UTF-16 units of JSON text: bytes, where the text is ASCII. */
+/** In bytes of JSON text, over all views that differ in what they show. */
 export interface RouterLimits {
   readonly transactionBytesMax: number
   readonly transactionTotalBytesMax: number
@@ -41,12 +32,19 @@ const untold: ResetReason = 'too_large'
 /** What a channel costs beside its text, so that a transaction of very many channels is bounded too. */
 const channelSize = 200
 
+/** What a row's change costs beside its text. */
+const rowSize = 16
+
+/** Rows that are told no more may take up as much as this before they are cleared away. */
+const deadBytesMax = 1_048_576
+
 /** Turns rows into channels' changes: the net effect of each commit, per channel and view. */
 export class Router implements SourceSink {
   readonly #parts: RouterParts
   readonly #plans: ReadonlyMap<Collection, CollectionPlan>
   readonly #channels = new Map<string, ChannelChanges>()
   #recent: ChannelChanges | undefined
+  #rows = new RowTexts()
   #size = 0
   #resetAll: ResetReason | undefined
   #xid = 0
@@ -157,17 +155,8 @@ export class Router implements SourceSink {
 
   /** An update that leaves key and channels as they are; `after` holds them. */
   #update(plan: CollectionPlan, before: Tuple | null, after: Tuple): void {
-    const values = changedValues(plan, before, after)
     const key = keyOf(plan.collection.key, after)
-    if (key === undefined || values === undefined) return
-    const size = sizeOf(values)
-    for (const channel of channelsOf(plan, after)) {
-      const changes = this.#changesOf(channel)
-      if (changes.isReset) continue
-      // Net changes keep the values and may merge others into them: each channel needs its own.
-      changes.update(plan, key, values)
-      this.#grow(changes, size)
-    }
+    if (key !== undefined) this.#updateIn(channelsOf(plan, after), plan, key, before, after)
   }
 
   /** An update that changes the key, or may change the channels. */
@@ -198,16 +187,11 @@ export class Router implements SourceSink {
     channels: readonly string[],
     key: string,
   ): void {
-    const values = changedValues(plan, before, after)
     for (const channel of oldChannels) {
       if (!channels.includes(channel)) this.#destroyIn(channel, plan, key)
-      else if (values !== undefined) {
-        const changes = this.#changesOf(channel)
-        if (changes.isReset) continue
-        changes.update(plan, key, values)
-        this.#grow(changes, sizeOf(values))
-      }
     }
+    const kept = oldChannels.filter((channel) => channels.includes(channel))
+    this.#updateIn(kept, plan, key, before, after)
     this.#enter(plan, after, before, oldChannels)
   }
 
@@ -216,19 +200,45 @@ export class Router implements SourceSink {
     const row = before === null ? after : rowOf(after, before)
     const key = keyOf(plan.collection.key, row)
     if (key === undefined) return
-    let values: Values | undefined
+    let first = -1
+    let size = 0
     for (const channel of channelsOf(plan, row)) {
       if (present.includes(channel)) continue
       const changes = this.#changesOf(channel)
       if (changes.isReset) continue
-      values ??= wholeRow(plan, after, before)
-      if (values === undefined) {
-        this.#size -= changes.reset(untold)
-        continue
+      if (first === -1) {
+        first = this.#rows.next
+        size = writeRow(this.#rows, plan, key, after, before)
       }
-      changes.create(plan, key, values)
-      this.#grow(changes, sizeOf(values))
+      if (size === -1) this.#size -= changes.reset(untold)
+      else {
+        changes.create(plan, key, first)
+        this.#grow(changes, rowSize + size)
+      }
     }
+    this.#clearAway()
+  }
+
+  /** Tells in channels that the row stays in what changed of it. The channels share its text. */
+  #updateIn(
+    channels: readonly string[],
+    plan: CollectionPlan,
+    key: string,
+    before: Tuple | null,
+    after: Tuple,
+  ): void {
+    const first = this.#rows.next
+    const size = writeChanges(this.#rows, plan, key, after, before)
+    let isTold = false
+    for (const channel of size === 0 ? none : channels) {
+      const changes = this.#changesOf(channel)
+      if (changes.isReset) continue
+      changes.update(plan, key, first)
+      this.#grow(changes, rowSize + size)
+      isTold = true
+    }
+    if (isTold) this.#clearAway()
+    else this.#rows.cut(first)
   }
 
   #destroyIn(channel: string, plan: CollectionPlan, key: string): void {
@@ -244,7 +254,7 @@ export class Router implements SourceSink {
     if (this.#recent?.channel === channel) return this.#recent
     let changes = this.#channels.get(channel)
     if (changes === undefined) {
-      changes = new ChannelChanges(channel)
+      changes = new ChannelChanges(channel, this.#rows)
       this.#channels.set(channel, changes)
       this.#size += channelSize
     }
@@ -260,9 +270,21 @@ export class Router implements SourceSink {
     if (this.#size > transactionTotalBytesMax) this.#resetEverything('too_large')
   }
 
+  /**
+   * Frees the texts of rows that are told no more, once they are most of what is held: those of channels
+   * that were reset. Sizes count every row that was gathered, so no other rows can come to that much.
+   */
+  #clearAway(): void {
+    if (this.#rows.bytes <= deadBytesMax + 2 * this.#size) return
+    const rows = new RowTexts()
+    for (const changes of this.#channels.values()) changes.moveTo(rows)
+    this.#rows = rows
+  }
+
   #resetEverything(reason: ResetReason): void {
     this.#resetAll ??= reason
     this.#channels.clear()
+    this.#rows.clear()
     this.#recent = undefined
     this.#size = 0
   }
@@ -280,6 +302,8 @@ export class Router implements SourceSink {
     const taken = this.#parts.bus.append(entry)
     if (taken === undefined) this.#takenLsn = lsn
     else {
+      // The bus has the memory of the former until it has taken the entry.
+      if (entry.kind === 'transaction') this.#rows = new RowTexts()
       taken.then(
         () => {
           this.#takenLsn = lsn
@@ -294,6 +318,7 @@ export class Router implements SourceSink {
 
   #clear(): void {
     if (this.#channels.size > 0) this.#channels.clear()
+    this.#rows.clear()
     this.#recent = undefined
     this.#size = 0
     this.#resetAll = undefined

@@ -15,10 +15,11 @@ export interface RoutedTransaction {
 export interface RoutedChannel {
   readonly channel: string
   /**
-   * Per view number: JSON text of the message's `changes` object (`{"items":{"create":{...}}}`), or
-   * undefined where the view sees no change.
+   * Per view number: JSON text, as UTF-8, of the message's `changes` object (`{"items":{"create":{...}}}`),
+   * in pieces that follow each other; or undefined where the view sees no change. The memory is the
+   * router's: it is used again once the bus has taken the entry.
    */
-  readonly views: readonly (string | undefined)[]
+  readonly views: readonly (readonly Buffer[] | undefined)[]
   /** JSON text of the `operations` array, where there are any. */
   readonly operations?: string
   /** Rows cannot be told as changes: subscribers get a snapshot. */

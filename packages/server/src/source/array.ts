@@ -3,6 +3,20 @@ import type { Encoder } from './encoder.ts'
 /** Postgres arrays have at most six dimensions. */
 const depthMax = 6
 
+/** Of a true array, with what its elements are made of. */
+export interface ArrayEncoder extends Encoder {
+  readonly element: Encoder
+  readonly delimiter: string
+}
+
+export function arrayEncoder(element: Encoder, delimiter: string): ArrayEncoder {
+  return Object.assign((text: string) => encodeArray(text, element, delimiter), { element, delimiter })
+}
+
+export function isArrayEncoder(encoder: Encoder): encoder is ArrayEncoder {
+  return 'element' in encoder
+}
+
 /**
  * JSON of an array in Postgres' text form: `{1,NULL,"a \"b\"",{...}}`, with an optional prefix of bounds,
  * `[0:1]={...}`, which JSON does not tell.

@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres'
-import { encodeArray } from './array.ts'
+import { arrayEncoder } from './array.ts'
 import { type Encoder, encoderOfBuiltin } from './encoder.ts'
 
 interface TypeFacts {
@@ -54,6 +54,6 @@ export class TypeCatalog {
     if (facts.element === 0) return encoderOfBuiltin(oid)
     const element = this.#make(facts.element, depth + 1)
     const delimiter = this.#types.get(facts.element)?.delimiter ?? ','
-    return (text) => encodeArray(text, element, delimiter)
+    return arrayEncoder(element, delimiter)
   }
 }

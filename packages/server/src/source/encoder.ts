@@ -14,33 +14,43 @@ export function encodeText(text: string): string {
 }
 
 /** int2, int4: Postgres' text is a JSON number. */
-function encodeInteger(text: string): string {
+export function encodeInteger(text: string): string {
   return text
 }
 
 /** float4, float8: a JSON number; `"NaN"`, `"Infinity"` and `"-Infinity"` as text, which JSON has no number for. */
-function encodeFloat(text: string): string {
+export function encodeFloat(text: string): string {
   const last = text.charCodeAt(text.length - 1)
   return last >= 48 && last <= 57 ? text : `"${text}"`
 }
 
 /** int8, numeric, uuid: digits and letters that need no escape; text, so that no digit is lost. */
-function encodeQuoted(text: string): string {
+export function encodeQuoted(text: string): string {
   return `"${text}"`
 }
 
-function encodeBoolean(text: string): string {
+export function encodeBoolean(text: string): string {
   return text === 't' ? 'true' : 'false'
 }
 
 /** json, jsonb: as the database has it, white space included. */
-function encodeJson(text: string): string {
+export function encodeJson(text: string): string {
   return text
 }
 
 /** bytea: base64 of `\x6869`. */
 function encodeBytes(text: string): string {
   return `"${Buffer.from(text.slice(2), 'hex').toString('base64')}"`
+}
+
+/** timestamp */
+export function encodeLocalTimestamp(text: string): string {
+  return encodeTimestamp(text, '')
+}
+
+/** timestamptz, in the time zone UTC */
+export function encodeZonedTimestamp(text: string): string {
+  return encodeTimestamp(text, 'Z')
 }
 
 /** By the OIDs of pg_type, which Postgres never changes for built-in types. */
@@ -53,8 +63,8 @@ const builtin: ReadonlyMap<number, Encoder> = new Map<number, Encoder>([
   [114, encodeJson],
   [700, encodeFloat],
   [701, encodeFloat],
-  [1114, (text) => encodeTimestamp(text, '')],
-  [1184, (text) => encodeTimestamp(text, 'Z')],
+  [1114, encodeLocalTimestamp],
+  [1184, encodeZonedTimestamp],
   [1700, encodeQuoted], // numeric
   [2950, encodeQuoted], // uuid
   [3802, encodeJson],

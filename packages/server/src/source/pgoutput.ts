@@ -208,8 +208,6 @@ export class PgoutputDecoder {
     const end = this.#end
     let at = this.#take(2)
     fields.bytes = bytes
-    fields.latin = undefined
-    fields.from = at
     const count = bytes.readUInt16BE(at)
     if (count !== relation.columnCount) throw new PgoutputError(`a row of ${count} columns at byte ${at}`)
     at += 2
@@ -231,7 +229,6 @@ export class PgoutputDecoder {
       } else if (kind === kindUnchanged) kinds[column] = kindUnchanged
       else throw new PgoutputError(`a value of kind ${kind} at byte ${at}`)
     }
-    fields.to = at
     this.#at = at
   }
 
@@ -260,13 +257,10 @@ export class PgoutputDecoder {
 
 /** An unchanged TOASTed value is not sent again; the old row has it, in the same message. */
 function takeUnchanged(before: RowFields, after: RowFields): void {
-  let taken = false
   for (let column = 0; column < after.kinds.length; column++) {
     if (after.kinds[column] !== kindUnchanged || before.kinds[column] !== kindText) continue
     after.kinds[column] = kindText
     after.starts[column] = before.starts[column] ?? 0
     after.ends[column] = before.ends[column] ?? 0
-    taken = true
   }
-  if (taken) after.from = before.from
 }

@@ -1,4 +1,5 @@
 import type { Collection } from '../definition/definition.ts'
+import type { JsonBytes } from './json-bytes.ts'
 
 /**
  * A source gives committed transactions in commit order, each exactly once per start, beginning at most
@@ -60,6 +61,8 @@ export interface Tuple {
   text(column: number): string | null
   /** The value as JSON text, `null` for NULL. */
   json(column: number): string
+  /** Writes what `json` gives; nothing, and returns false, where this version does not hold the column. */
+  write(column: number, to: JsonBytes): boolean
   /** Whether both hold the column and their bytes are equal. */
   same(other: Tuple, column: number): boolean
 }

@@ -1,4 +1,6 @@
+import { type ByteEncoder, byteEncoderOf } from './byte-encoder.ts'
 import type { Encoder } from './encoder.ts'
+import type { JsonBytes } from './json-bytes.ts'
 import type { Tuple } from './source.ts'
 
 export const kindNull = 110 // 'n'
@@ -14,11 +16,6 @@ export class RowFields {
   readonly kinds: Uint8Array
   readonly starts: Int32Array
   readonly ends: Int32Array
-  /** The row's bytes as one text with a character per byte, made when first asked for. */
-  latin: string | undefined
-  /** Where the row begins in `bytes`, and ends. */
-  from = 0
-  to = 0
 
   constructor(columnCount: number) {
     this.kinds = new Uint8Array(columnCount)
@@ -27,17 +24,10 @@ export class RowFields {
   }
 }
 
-/** Node's own methods behind `toString`, without its checks; not in the type declarations. */
+/** Node's own method behind `toString`, without its checks; not in the type declarations. */
 interface ByteSlices {
-  latin1Slice(start: number, end: number): string
   utf8Slice(start: number, end: number): string
 }
-
-/** Rows up to this size are turned into text as a whole. */
-const wholeRowBytesMax = 4096
-
-// A byte that is not ASCII; length bytes between columns never get into the slices that are tested.
-const beyondAscii = /[\x80-\xff]/
 
 /** A collection's view of a row version: its columns, by its numbers. */
 export class TupleView implements Tuple {
@@ -45,11 +35,16 @@ export class TupleView implements Tuple {
   /** Relation column of each collection column. */
   readonly #places: Int32Array
   readonly #encoders: readonly Encoder[]
+  readonly #byteEncoders: readonly ByteEncoder[]
+  /** The last text given of each column: what decides the channel is the same for runs of rows. */
+  readonly #lastTexts: string[]
 
   constructor(fields: RowFields, places: Int32Array, encoders: readonly Encoder[]) {
     this.#fields = fields
     this.#places = places
     this.#encoders = encoders
+    this.#byteEncoders = encoders.map(byteEncoderOf)
+    this.#lastTexts = encoders.map(() => '')
   }
 
   has(column: number): boolean {
@@ -70,6 +65,20 @@ export class TupleView implements Tuple {
     const encoder = this.#encoders[column]
     if (encoder === undefined) throw new RangeError(`no column ${column}`)
     return encoder(this.#slice(column))
+  }
+
+  write(column: number, to: JsonBytes): boolean {
+    const place = this.#place(column)
+    const fields = this.#fields
+    const kind = fields.kinds[place]
+    if (kind !== kindText) {
+      if (kind === kindNull) to.copy(nullBytes, 0, nullBytes.length)
+      return kind === kindNull
+    }
+    const encode = this.#byteEncoders[column]
+    if (encode === undefined) throw new RangeError(`no column ${column}`)
+    encode(fields.bytes, fields.starts[place] ?? 0, fields.ends[place] ?? 0, to)
+    return true
   }
 
   same(other: Tuple, column: number): boolean {
@@ -106,12 +115,26 @@ export class TupleView implements Tuple {
     const place = this.#place(column)
     const start = fields.starts[place] ?? 0
     const end = fields.ends[place] ?? 0
-    // Every Buffer has these two methods.
-    const bytes = fields.bytes as Buffer & ByteSlices
-    if (fields.to - fields.from > wholeRowBytesMax) return bytes.utf8Slice(start, end)
-    // One native call for the row; slices of its text cost next to nothing.
-    fields.latin ??= bytes.latin1Slice(fields.from, fields.to)
-    const text = fields.latin.substring(start - fields.from, end - fields.from)
-    return beyondAscii.test(text) ? bytes.utf8Slice(start, end) : text
+    const last = this.#lastTexts[column] ?? ''
+    if (isText(last, fields.bytes, start, end)) return last
+    // Every Buffer has this method.
+    const text = (fields.bytes as Buffer & ByteSlices).utf8Slice(start, end)
+    if (end - start <= rememberedBytesMax) this.#lastTexts[column] = text
+    return text
   }
+}
+
+const nullBytes = Buffer.from('null')
+
+const rememberedBytesMax = 64
+
+/** Whether the bytes are this text. False, too, for texts that are not ASCII. */
+function isText(text: string, bytes: Buffer, start: number, end: number): boolean {
+  if (text.length !== end - start) return false
+  // From the end: numbers that rise differ there.
+  for (let i = text.length - 1; i >= 0; i--) {
+    const code = text.charCodeAt(i)
+    if (code > 127 || code !== bytes[start + i]) return false
+  }
+  return true
 }

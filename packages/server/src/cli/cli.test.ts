@@ -38,6 +38,13 @@ beforeAll(async () => {
   }
   setInterval(() => {}, 1000)`
   await writeFile(join(folder, 'sync.mjs'), definition('items'))
+  await writeFile(
+    join(folder, 'external.mjs'),
+    `export const sync = {
+      channels: { todos: { authorize: () => true } },
+      collections: { todos: { external: { id: 'integer', title: 'text' }, channel: 'todos' } },
+    }`,
+  )
   await writeFile(join(folder, 'missing.mjs'), definition('nothing'))
   await writeFile(
     join(folder, 'wrong.mjs'),
@@ -113,6 +120,16 @@ describe('lockstep doctor', () => {
 })
 
 describe('lockstep setup', () => {
+  it('makes the tables of external collections and of observers', async () => {
+    const given = [...config('external.mjs'), '--database', database.url]
+    const { code, output } = await lockstep('setup', ...given)
+    expect([code, output]).toEqual([0, 'The database is ready for Lockstep.\n'])
+    expect(
+      await sql`SELECT to_regclass('lockstep.external_todos') IS NOT NULL AND to_regclass('lockstep.observers') IS NOT NULL AS made`,
+    ).toEqual([{ made: true }])
+    expect((await lockstep('doctor', ...given)).code).toBe(0)
+  })
+
   it('makes what a server needs, and the doctor is content after it', async () => {
     const first = await lockstep('setup', ...config('sync.mjs'), '--database', database.url)
     expect(first.output).toMatch(/done: {2}ALTER TABLE[\s\S]*ready for Lockstep/)

@@ -1,8 +1,10 @@
 import type { CommandDef } from 'citty'
 import { defineCommand } from 'citty'
+import { prepareObservers } from '../observe/positions.ts'
+import { prepareExternal } from '../publish/tables.ts'
 import { nodeRuntime } from '../runtime/node.ts'
 import { loadSecret } from '../session/secret.ts'
-import { applySetup, checkSetup, type SetupOptions, type SetupReport } from '../setup/setup.ts'
+import { applySetup, checkSetup, SetupError, type SetupOptions, type SetupReport } from '../setup/setup.ts'
 import { connect } from '../source/connect.ts'
 import { slotNameOf } from '../source/slot.ts'
 import { prepareWrites } from '../write/tables.ts'
@@ -42,12 +44,16 @@ const setup = command(
   'setup',
   'Make what Lockstep needs in a database, and mend what can be mended',
   async (options) => {
+    await prepareExternal(options.url, options.collections).catch((error: unknown) => {
+      if (!(error instanceof SetupError)) throw error // else what follows tells it too
+    })
     const report = await applySetup(options)
     if (report.faults.length > 0) return report
     // With these made, the server itself needs no right to create anything.
     const sql = connect(options.url, { max: 1, applicationName: 'lockstep setup' })
     try {
       await prepareWrites(sql)
+      await prepareObservers(sql)
       await loadSecret(sql, nodeRuntime)
     } finally {
       await sql.end({ timeout: 1 })

@@ -105,6 +105,7 @@ export class Observers {
     if (this.#timer === undefined) this.#tick()
     if (own !== undefined && known === undefined) {
       try {
+        await this.#positions.prepare()
         await this.#save(runner)
       } catch (error) {
         await runner.close()

@@ -24,7 +24,12 @@ export interface KnownObserver {
   readonly position: Position
 }
 
-/** The positions in table `lockstep.observers`, which is made where it is missing. */
+/** Makes the table of observers where it is missing. */
+export async function prepareObservers(sql: Sql): Promise<void> {
+  await withTable(sql, observersTable, () => Promise.resolve())
+}
+
+/** The positions in table `lockstep.observers`. */
 export class ObserverPositions {
   readonly #sql: Sql
   readonly #slot: string
@@ -35,15 +40,19 @@ export class ObserverPositions {
   }
 
   async load(): Promise<readonly KnownObserver[]> {
-    let known: readonly KnownObserver[] = []
-    await withTable(this.#sql, observersTable, async (sql) => {
-      const rows = await sql<{ name: string; collection: string; epoch: string; lsn: string }[]>`
-        SELECT name, collection, epoch, lsn::text FROM lockstep.observers WHERE slot = ${this.#slot}`
-      known = rows.map(({ name, collection, epoch, lsn }) => {
-        return { name, collection, position: { epoch, lsn: Number(lsn) } }
-      })
+    const [found] = await this.#sql<{ made: boolean }[]>`
+      SELECT to_regclass(${observersTable.name}) IS NOT NULL AS made`
+    if (!found?.made) return []
+    const rows = await this.#sql<{ name: string; collection: string; epoch: string; lsn: string }[]>`
+      SELECT name, collection, epoch, lsn::text FROM lockstep.observers WHERE slot = ${this.#slot}`
+    return rows.map(({ name, collection, epoch, lsn }) => {
+      return { name, collection, position: { epoch, lsn: Number(lsn) } }
     })
-    return known
+  }
+
+  /** The first time that the table is needed: a server without named observers needs no right to make it. */
+  prepare(): Promise<void> {
+    return prepareObservers(this.#sql)
   }
 
   async save({ name, collection, position }: KnownObserver): Promise<void> {

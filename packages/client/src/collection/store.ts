@@ -23,8 +23,6 @@ export interface RowWriter {
 /** Most temporary keys that are remembered after their rows got real ones. */
 const realKeysMax = 1_000
 
-const nothing: readonly Row[] = []
-
 /** Confirmed rows, and over them what the pending writes make of some. */
 export class Store implements Collection<Row>, Changeable {
   readonly name: string
@@ -42,7 +40,7 @@ export class Store implements Collection<Row>, Changeable {
   readonly #realKeys = new Map<string, string>()
   #list: readonly Row[] | undefined
   #first: ReadonlyMap<string, Row> | undefined
-  #firstList: readonly Row[] = nothing
+  #firstList: readonly Row[] = []
   readonly #listeners = new Listeners<[Changes]>()
   readonly #rowListeners = new Map<string, Listeners<[Row | undefined]>>()
   readonly #applier: Applier

@@ -49,7 +49,7 @@ export class Connection {
       if (effect === 'drop') this.#drop()
       else if (effect === 'open') this.#open()
       else if (effect === 'greet') this.#owner.greet()
-      else this.#renew()
+      else this.#owner.renew().then((event) => this.tell(event))
     }
     this.#setTimer()
     if (event.kind === 'close') this.#stopWaking()
@@ -78,10 +78,6 @@ export class Connection {
     this.#link = undefined
     link.close()
     this.#owner.dropped()
-  }
-
-  #renew(): void {
-    this.#owner.renew().then((event) => this.tell(event))
   }
 
   /** One timer, moved only when it would come too late: messages push the alarm away all the time. */

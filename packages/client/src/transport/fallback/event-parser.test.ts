@@ -16,6 +16,10 @@ test('C2: events are lines of fields, whatever ends the lines', () => {
   expect(parse(['event: unfinished\n\n', 'data: x\n'])).toEqual([])
 })
 
+test('C2: a line end that was cut in two is one line end', () => {
+  expect(parse(['data: a\r', '\ndata: b\r', '\n\r', '\n'])).toEqual([{ name: '', data: 'a\nb' }])
+})
+
 test('C2: a stream means the same however it is cut', () => {
   const piece = fc.constantFrom('data: ', 'event: x', 'data', ':', '\n', '\r', '\r\n', '\n\n', 'ä', ' ', '{')
   fc.assert(
@@ -24,6 +28,7 @@ test('C2: a stream means the same however it is cut', () => {
       const sorted = [...cuts].sort((a, b) => a - b)
       const cut = [0, ...sorted].map((from, i) => text.slice(from, sorted[i] ?? text.length))
       expect(parse(cut)).toEqual(parse([text]))
+      expect(parse(text.split(''))).toEqual(parse([text]))
     }),
   )
 })

@@ -5,13 +5,9 @@ import {
   type Position,
   type ResetReason,
 } from '@lockstep/protocol'
-import type { Sync } from '../definition/definition.ts'
-import type { Limits } from '../limits.ts'
-import type { Frame } from '../log/frame.ts'
-import type { Delivery, Log, LogReader, Writer } from '../log/log.ts'
-import type { Logger } from '../runtime/logger.ts'
+import type { Delivery, LogReader, Writer } from '../log/log.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { Session, SessionClaims, Sessions } from '../session/session.ts'
+import type { Session, SessionClaims } from '../session/session.ts'
 import { Authoriser, type Grant } from './authoriser.ts'
 import { Batch } from './batch.ts'
 import type { Carrier } from './carrier.ts'
@@ -19,24 +15,9 @@ import { catchUp, fallBehind, leaveBehind, sendInOrder } from './catch-up.ts'
 import { Connection } from './connection.ts'
 import { confirmedBatch, Fanout } from './fanout.ts'
 import { Heartbeat } from './heartbeat.ts'
+import type { HubParts } from './parts.ts'
 import { SubscriberLists } from './subscriber-list.ts'
 import { Subscription } from './subscription.ts'
-
-export interface HubParts {
-  readonly sync: Sync
-  readonly log: Log
-  readonly sessions: Sessions<Connection>
-  readonly runtime: Runtime
-  readonly logger: Logger
-  readonly limits: Limits
-  /** The rows of a channel for a view, at a position that the log can be read on from. */
-  snapshot(channel: string, view: number): Promise<{ readonly position: Position; readonly frame: Frame }>
-  /** Resolves with an LSN when everything committed before the call is in the log. */
-  barrier(): Promise<number>
-  issueToken(claims: Omit<SessionClaims, 'expiresAt'>): { token: string; expiresAt: number }
-  /** Whether what `authorize` has thrown may pass: such an error is no answer. */
-  mayPass(error: unknown): boolean
-}
 
 /**
  * Connections, subscriptions, and who gets what. Authorises once per subscribe; afterwards a change costs

@@ -1,0 +1,26 @@
+import type { Position } from '@lockstep/protocol'
+import type { Sync } from '../definition/definition.ts'
+import type { Limits } from '../limits.ts'
+import type { Frame } from '../log/frame.ts'
+import type { Log } from '../log/log.ts'
+import type { Logger } from '../runtime/logger.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import type { SessionClaims, Sessions } from '../session/session.ts'
+import type { Connection } from './connection.ts'
+
+/** What a hub is made of, and what it asks of the stages around it. */
+export interface HubParts {
+  readonly sync: Sync
+  readonly log: Log
+  readonly sessions: Sessions<Connection>
+  readonly runtime: Runtime
+  readonly logger: Logger
+  readonly limits: Limits
+  /** The rows of a channel for a view, at a position that the log can be read on from. */
+  snapshot(channel: string, view: number): Promise<{ readonly position: Position; readonly frame: Frame }>
+  /** Resolves with an LSN when everything committed before the call is in the log. */
+  barrier(): Promise<number>
+  issueToken(claims: Omit<SessionClaims, 'expiresAt'>): { token: string; expiresAt: number }
+  /** Whether what `authorize` has thrown may pass: such an error is no answer. */
+  mayPass(error: unknown): boolean
+}

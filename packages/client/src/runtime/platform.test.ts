@@ -19,7 +19,7 @@ test('hints of a better network come from going online and from being looked at,
 test('ids are 128 random bits', () => {
   const ids = new Set(Array.from({ length: 100 }, () => platformRuntime.uniqueId()))
   expect(ids.size).toBe(100)
-  for (const id of ids) expect(id).toMatch(/^[0-9a-f]{32}$/)
+  for (const id of ids) expect(id).toMatch(/^\d{1,10}(-\d{1,10}){3}$/)
 })
 
 test('a timer that is cancelled does not run', async () => {

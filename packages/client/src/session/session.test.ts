@@ -295,6 +295,6 @@ describe('operations', () => {
     a.on('something', () => {})
     for (const text of ['x', 'y']) server.commit({ a: {} }, { operations: note(text) })
     server.connection.arrive()
-    expect(errors.map(String)).toEqual(['Error: Nobody listens for operation "note" of channel a.'])
+    expect(errors.map(String)).toEqual(['Error: Nobody listens for operation "note" of a.'])
   })
 })

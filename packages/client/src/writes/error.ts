@@ -26,7 +26,7 @@ export function errorOfReply(status: number, body: Json | undefined): WriteError
   const { code, message, retryable }: Readonly<Record<string, unknown>> = Object(Object(body).error)
   return new WriteError(
     typeof code === 'string' ? code : `http_${status}`,
-    typeof message === 'string' ? message : `The server answered with ${status}.`,
+    typeof message === 'string' ? message : `HTTP status ${status}`,
     status,
     retryable === true,
     body,

@@ -180,7 +180,7 @@ export class WriteQueue implements Confirmations {
       const body = readJson(await Promise.race([reply.text(), late]))
       return reply.status < 400 ? { body } : errorOfReply(reply.status, body)
     } catch {
-      return new WriteError('offline', 'The server did not answer.', 0, true)
+      return new WriteError('offline', 'No answer.', 0, true)
     } finally {
       cancel()
     }

@@ -17,7 +17,7 @@ describe('the log in memory', () => {
   const touch = (log: MemoryLog, lsn: number, channel: string, text = '{}') =>
     log.append({
       kind: 'transaction',
-      transaction: { xid: lsn, lsn, at: 1, channels: [{ channel, views: [text] }] },
+      transaction: { xid: lsn, lsn, at: 1, channels: [{ channel, views: [[Buffer.from(text)]] }] },
     })
 
   it('G12: forgets the channels that were quiet longest when there are too many', () => {

@@ -57,6 +57,10 @@ class TextTuple implements Tuple {
     return this.json(column) === 'null'
   }
 
+  keyText(column: number): string | null {
+    return this.text(column)
+  }
+
   text(column: number): string | null {
     const json = this.json(column)
     if (json === 'null') return null

@@ -34,6 +34,17 @@ const externalTypes: ReadonlySet<string> = new Set<ExternalType>([
   'json',
 ])
 
+/** What keys may be made of: publishers name rows by text, which must be the same in Postgres and in JSON. */
+const keyTypes: ReadonlySet<string> = new Set<ExternalType>([
+  'smallint',
+  'integer',
+  'bigint',
+  'numeric',
+  'text',
+  'uuid',
+  'date',
+])
+
 export interface ExternalColumn {
   readonly name: string
   readonly type: ExternalType
@@ -58,9 +69,10 @@ export function externalTable(
         `${who} gives its column "${column}" the type "${type}"; use one of ${[...externalTypes].join(', ')}.`,
       )
     }
-    // Sorting, comparing and so a primary key need more than `json` has.
-    if (key.includes(column) && type === 'json') {
-      throw new Error(`${who} has a key column "${column}" of type json; give it a type with an order.`)
+    if (key.includes(column) && !keyTypes.has(type)) {
+      throw new Error(
+        `${who} has a key column "${column}" of type ${type}, which has more than one spelling; use one of ${[...keyTypes].join(', ')}.`,
+      )
     }
     return { name: column, type }
   })

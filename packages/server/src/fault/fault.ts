@@ -29,6 +29,7 @@ export type FaultCode =
   | 'not_owner'
   | 'no_select_privilege'
   | 'key_not_unique'
+  | 'key_type'
   | 'replica_identity'
   | 'row_security'
   | 'slot_busy'

@@ -154,7 +154,7 @@ function tappedChange(
   if (version === null) return undefined
   const other = after === null ? null : before
   const key = keyOf(collection.key, {
-    text: (column) => (version.has(column) ? version : (other ?? version)).text(column),
+    keyText: (column) => (version.has(column) ? version : (other ?? version)).keyText(column),
   })
   if (key === undefined) return undefined
   return {

@@ -54,6 +54,10 @@ export class ModelTuple implements Tuple {
     return this.#texts[column] ?? null
   }
 
+  keyText(column: number): string | null {
+    return this.text(column)
+  }
+
   json(column: number): string {
     return JSON.stringify(this.text(column))
   }

@@ -100,12 +100,12 @@ export class ChannelRoute {
 export type RowText = Pick<Tuple, 'text'>
 
 /** The row's key; undefined where a part is null: such a row cannot be told from others and is in no channel. */
-export function keyOf(key: readonly number[], row: RowText): string | undefined {
+export function keyOf(key: readonly number[], row: Pick<Tuple, 'keyText'>): string | undefined {
   const [only] = key
-  if (key.length === 1 && only !== undefined) return row.text(only) ?? undefined
+  if (key.length === 1 && only !== undefined) return row.keyText(only) ?? undefined
   const parts: string[] = []
   for (const column of key) {
-    const text = row.text(column)
+    const text = row.keyText(column)
     if (text === null) return undefined
     parts.push(text)
   }

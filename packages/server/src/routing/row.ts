@@ -13,10 +13,11 @@ export function holds(plan: CollectionPlan, row: Pick<Tuple, 'has'>): boolean {
 }
 
 /** The texts of a row version, taken from the other version where it does not hold them. */
-export function rowOf(version: Tuple, other: Tuple): Pick<Tuple, 'has' | 'text'> {
+export function rowOf(version: Tuple, other: Tuple): Pick<Tuple, 'has' | 'text' | 'keyText'> {
   return {
     has: (column) => version.has(column) || other.has(column),
     text: (column) => (version.has(column) ? version : other).text(column),
+    keyText: (column) => (version.has(column) ? version : other).keyText(column),
   }
 }
 

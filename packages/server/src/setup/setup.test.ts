@@ -131,6 +131,8 @@ describe('the tables', () => {
       ['id', 'g'],
       /is generated/,
     ],
+    ['key_type', 'CREATE TABLE t (id int[] PRIMARY KEY)', ['id'], /id of t holds arrays or objects/],
+    ['key_type', 'CREATE TABLE t (id jsonb PRIMARY KEY)', ['id'], /id of t holds arrays or objects/],
     [
       'key_not_unique',
       'CREATE TABLE t (id int NOT NULL); ALTER TABLE t REPLICA IDENTITY FULL',

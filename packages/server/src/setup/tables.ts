@@ -18,6 +18,7 @@ interface TableFacts {
     readonly name: string
     readonly generated: boolean
     readonly toasted: boolean
+    readonly nested: boolean
   }[]
   /** The table itself, or its leaf partitions. */
   readonly leaves: readonly {
@@ -80,7 +81,8 @@ async function tableFacts(
             AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT EXISTS (SELECT FROM pg_attribute a
               WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey::int2[]) AND a.attnum > 0 AND NOT a.attnotnull)), '[]') AS unique,
         (SELECT jsonb_agg(jsonb_build_object('name', attname, 'generated', attgenerated <> '',
-            'toasted', attlen = -1 AND attstorage <> 'p'))
+            'toasted', attlen = -1 AND attstorage <> 'p',
+            'nested', (SELECT typcategory = 'A' OR typname = 'jsonb' FROM pg_type t WHERE t.oid = atttypid)))
           FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS columns,
         (SELECT jsonb_agg(jsonb_build_object('name', format('%I.%I', n.nspname, l.relname),
             'identity', l.relreplident,
@@ -148,6 +150,12 @@ function columnFaults(collection: Collection, facts: TableFacts): Fault[] {
       })
   }
   const key = collection.key.map((column) => collection.columns[column] ?? '')
+  const nested = key.filter((column) => facts.columns.find(({ name }) => name === column)?.nested)
+  if (nested.length > 0)
+    faults.push({
+      code: 'key_type',
+      message: `Collection ${collection.name}: ${nested.join(', ')} of ${table} holds arrays or objects, which cannot be told apart as text, and a key is a text. Name other columns that are unique.`,
+    })
   if (!facts.unique.some((columns) => columns.every((column) => key.includes(column))))
     faults.push({
       code: 'key_not_unique',

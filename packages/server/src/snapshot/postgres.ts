@@ -3,7 +3,7 @@ import type { Sql, TransactionSql } from 'postgres'
 import type { Collection } from '../definition/definition.ts'
 import { TypeCatalog } from '../source/catalog.ts'
 import { connect } from '../source/connect.ts'
-import type { Encoder } from '../source/encoder.ts'
+import { type Encoder, keyEncoderOf } from '../source/encoder.ts'
 import { qualifiedName, quoteName } from '../source/slot.ts'
 import type { SnapshotPart, SnapshotRead, SnapshotReader, SnapshotRow, Visibility } from './snapshot.ts'
 
@@ -119,7 +119,10 @@ class PostgresSnapshots implements PostgresSnapshotReader {
   }
 }
 
-/** The column's type without length limits, and of a domain the type below it. */
+/**
+ * The column's type without length limits (for which -1 stands: `character` alone would be one of length 1),
+ * and of a domain the type below it.
+ */
 async function columnType(tx: TransactionSql, collection: Collection, name: string): Promise<string> {
   const [row] = await tx<{ type: string }[]>`
     WITH RECURSIVE base (oid) AS (
@@ -128,7 +131,7 @@ async function columnType(tx: TransactionSql, collection: Collection, name: stri
       UNION ALL
       SELECT typbasetype FROM base JOIN pg_type USING (oid) WHERE typtype = 'd'
     )
-    SELECT format_type(oid, NULL) AS type FROM base JOIN pg_type USING (oid) WHERE typtype <> 'd'`
+    SELECT format_type(oid, -1) AS type FROM base JOIN pg_type USING (oid) WHERE typtype <> 'd'`
   if (row === undefined)
     throw new Error(`table ${collection.schema}.${collection.table} has no column ${name}`)
   return row.type
@@ -173,7 +176,12 @@ function rowOf(
     const text = texts[i]
     json.push(text === null || text === undefined ? 'null' : (encoders[i]?.(text) ?? 'null'))
   }
-  return { key: joinKey(keys.map((place) => texts[place] ?? '')), values: json }
+  const key = keys.map((place) => {
+    const text = texts[place] ?? ''
+    const encoder = encoders[place]
+    return (encoder && keyEncoderOf(encoder)?.(text)) ?? text
+  })
+  return { key: joinKey(key), values: json }
 }
 
 /** `xmin:xmax:xip,...` with 64-bit xids; the stream has 32 bits of them. */

@@ -53,6 +53,18 @@ export function encodeZonedTimestamp(text: string): string {
   return encodeTimestamp(text, 'Z')
 }
 
+/** Values that these encode are the same text in JSON as in Postgres. */
+const literal: ReadonlySet<Encoder> = new Set([encodeText, encodeInteger, encodeQuoted])
+
+/**
+ * What makes a key's part of Postgres' own text: the JSON value as text, which is what a client makes of the
+ * rows of a snapshot. Undefined: it is that text itself.
+ * @see docs/protocol.md P5
+ */
+export function keyEncoderOf(encoder: Encoder): Encoder | undefined {
+  return literal.has(encoder) ? undefined : (text) => String(JSON.parse(encoder(text)))
+}
+
 /** By the OIDs of pg_type, which Postgres never changes for built-in types. */
 const builtin: ReadonlyMap<number, Encoder> = new Map<number, Encoder>([
   [16, encodeBoolean],

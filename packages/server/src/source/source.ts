@@ -59,6 +59,8 @@ export interface Tuple {
   isNull(column: number): boolean
   /** Postgres' own text of the value; null for NULL. */
   text(column: number): string | null
+  /** The JSON value as text, as keys of rows have it; null for NULL. @see docs/protocol.md P5 */
+  keyText(column: number): string | null
   /** The value as JSON text, `null` for NULL. */
   json(column: number): string
   /** Writes what `json` gives; nothing, and returns false, where this version does not hold the column. */

@@ -1,5 +1,5 @@
 import { type ByteEncoder, byteEncoderOf } from './byte-encoder.ts'
-import type { Encoder } from './encoder.ts'
+import { type Encoder, keyEncoderOf } from './encoder.ts'
 import type { JsonBytes } from './json-bytes.ts'
 import type { Tuple } from './source.ts'
 
@@ -36,6 +36,7 @@ export class TupleView implements Tuple {
   readonly #places: Int32Array
   readonly #encoders: readonly Encoder[]
   readonly #byteEncoders: readonly ByteEncoder[]
+  readonly #keyEncoders: readonly (Encoder | undefined)[]
   /** The last text given of each column: what decides the channel is the same for runs of rows. */
   readonly #lastTexts: string[]
 
@@ -44,6 +45,7 @@ export class TupleView implements Tuple {
     this.#places = places
     this.#encoders = encoders
     this.#byteEncoders = encoders.map(byteEncoderOf)
+    this.#keyEncoders = encoders.map(keyEncoderOf)
     this.#lastTexts = encoders.map(() => '')
   }
 
@@ -58,6 +60,11 @@ export class TupleView implements Tuple {
 
   text(column: number): string | null {
     return this.#kind(column) === kindText ? this.#slice(column) : null
+  }
+
+  keyText(column: number): string | null {
+    const text = this.text(column)
+    return text === null ? null : (this.#keyEncoders[column]?.(text) ?? text)
   }
 
   json(column: number): string {

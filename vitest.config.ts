@@ -8,6 +8,10 @@ export default defineConfig({
     // Tests run against the sources, not the last build. Longer names first: the first match counts.
     alias: [
       { find: '@lockstep/client/backbone', replacement: source('packages/client/src/backbone/index.ts') },
+      {
+        find: '@lockstep/client/operations',
+        replacement: source('packages/client/src/operations/index.ts'),
+      },
       { find: '@lockstep/client/react', replacement: source('packages/client/src/react/index.ts') },
       { find: '@lockstep/client', replacement: source('packages/client/src/index.ts') },
       { find: '@lockstep/protocol', replacement: source('packages/protocol/src/index.ts') },

@@ -10,6 +10,7 @@ export const packageArrows: Readonly<Record<string, readonly string[]>> = {
   'apps/scrum': [
     '@lockstep/protocol',
     '@lockstep/client',
+    '@lockstep/client/operations',
     '@lockstep/client/react',
     '@lockstep/server',
     '@lockstep/server/embedded',

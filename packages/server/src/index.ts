@@ -25,6 +25,15 @@ export type { BayeuxExtension } from './transport/bayeux/extensions.ts'
 export type { OpenRule } from './transport/bayeux/open.ts'
 export { drizzleTransactions, pgTransactions } from './write/adapters.ts'
 export { announce } from './write/announce.ts'
+export type { Broadcast, BroadcastResponse } from './write/broadcast.ts'
+export {
+  type BroadcastChannel,
+  type BroadcastOptions,
+  type ExpressRequest,
+  expressBroadcast,
+  type HonoContext,
+  honoBroadcast,
+} from './write/middleware.ts'
 export type {
   Execute,
   Transactions,

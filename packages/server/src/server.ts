@@ -234,6 +234,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
       write: (request, run, settings) => writer.write(request, run, settings),
       writeWithPosition: (request, run, settings) => writer.writeWithPosition(request, run, settings),
       respond: (request, run, settings) => writer.respond(request, run, settings),
+      broadcast: (request, operation, channel) => writer.broadcast(request, operation, channel),
       via: (transactions) => writer.via(transactions),
       attach(server) {
         detach.push(

@@ -8,7 +8,7 @@ export type ChannelStatus =
   | { readonly state: 'idle' }
   /** Asked for, or being brought up to date; rows that were there stay on show. */
   | { readonly state: 'subscribing' }
-  /** `reset`: why the rows were last replaced instead of continued, if ever. */
+  /** `reset`: why the rows were replaced this time, where they could not be continued. */
   | { readonly state: 'live'; readonly reset?: ResetReason | undefined }
   /** The session may no longer see it. The rows are gone. */
   | { readonly state: 'revoked' }

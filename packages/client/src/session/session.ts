@@ -314,6 +314,7 @@ export class Session {
       case 'live': {
         const { resetReason: reset } = channel
         channel.failures = 0
+        channel.resetReason = undefined
         return () => {
           if (channel.subscription.phase === 'live') channel.setStatus({ state: 'live', reset })
         }

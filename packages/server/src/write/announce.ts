@@ -55,9 +55,7 @@ export class Operations {
   /** @throws LockstepError `bad_channel`, `bad_request`, `too_large` */
   add(channel: string, operation: string, envelope: unknown): void {
     assertChannel(channel)
-    if (!operationPattern.test(operation)) {
-      throw new LockstepError('bad_request', 'An operation is named like "items/create".')
-    }
+    assertOperationName(operation)
     if (this.#list.length >= this.#bounds.operationsMax) {
       throw new LockstepError('too_large', `A write has at most ${this.#bounds.operationsMax} operations.`)
     }
@@ -67,6 +65,13 @@ export class Operations {
       throw new LockstepError('too_large', `An envelope has at most ${this.#bounds.envelopeBytesMax} bytes.`)
     }
     this.#list.push({ channel, operation, envelope: JSON.parse(text) })
+  }
+}
+
+/** @throws LockstepError `bad_request` */
+export function assertOperationName(operation: string): void {
+  if (!operationPattern.test(operation)) {
+    throw new LockstepError('bad_request', 'An operation is named like "items/create".')
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Json, WirePosition } from '@lockstep/protocol'
 import type { TransactionSql } from 'postgres'
+import type { Broadcast } from './broadcast.ts'
 import type { Recorded } from './recorded.ts'
 import type { WriteRequest } from './request.ts'
 
@@ -30,6 +31,12 @@ export interface Writer<Tx = TransactionSql> {
     run: WriteFunction<Tx, T>,
     options?: WriteOptions & RespondOptions,
   ): Promise<Response>
+  /**
+   * Tells everybody else in the channel what this request is answered with, as an operation. For middleware: see
+   * `honoBroadcast` and `expressBroadcast`. @see docs/protocol.md O2
+   * @throws LockstepError `bad_channel`, `bad_request`, `conflict`
+   */
+  broadcast(request: WriteRequest, operation: string, channel: string): Broadcast
   /** The same on transactions that something else opens: Drizzle, Kysely, Prisma, pg. */
   via<Other>(transactions: Transactions<Other>): Writer<Other>
   /** Resolves when no purge of old keys is running. Writes in progress are the caller's. */

@@ -4,6 +4,14 @@ import type { User } from '../definition/definition.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 import { announce, Operations } from './announce.ts'
+import {
+  type Broadcast,
+  type BroadcastResponse,
+  envelopeOfResponse,
+  envelopeOfValue,
+  Intent,
+  Intents,
+} from './broadcast.ts'
 import { isConflictOfOrder, isConnectionLost, isServerRestarted, outwardError } from './faults.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { claim, type MutationKey, Purge, record, scopeOf } from './mutations.ts'
@@ -49,6 +57,7 @@ export function createWriter(parts: WriterParts): Writer {
     purge: new Purge({ ...parts, keyMs: limits.keyMs }),
     rows: new RowBound(parts.tables ?? [], limits.rowsMax),
     inFlight: new InFlight(),
+    intents: new Intents(),
   }
   return new DatabaseWriter(shared, postgresTransactions(parts.sql))
 }
@@ -58,6 +67,17 @@ interface SharedParts extends WriterParts {
   readonly purge: Purge
   readonly rows: RowBound
   readonly inFlight: InFlight
+  readonly intents: Intents
+}
+
+/** A write on its way through its attempts. */
+interface Job<Tx, T> {
+  readonly head: WriteHead
+  readonly key: MutationKey | undefined
+  readonly run: WriteFunction<Tx, T>
+  readonly options: WriteOptions
+  /** The operation that tells what `run` returns. */
+  readonly intent: Intent | undefined
 }
 
 class DatabaseWriter<Tx> implements Writer<Tx> {
@@ -99,6 +119,17 @@ class DatabaseWriter<Tx> implements Writer<Tx> {
     }
   }
 
+  broadcast(request: WriteRequest, operation: string, channel: string): Broadcast {
+    const intent = new Intent(operation, channel)
+    this.#parts.intents.add(request, intent)
+    return {
+      get told() {
+        return intent.state === 'told'
+      },
+      finish: (response) => this.#tell(request, intent, response),
+    }
+  }
+
   via<Other>(transactions: Transactions<Other>): Writer<Other> {
     return new DatabaseWriter(this.#parts, transactions)
   }
@@ -108,7 +139,7 @@ class DatabaseWriter<Tx> implements Writer<Tx> {
   }
 
   async #write<T>(request: WriteRequest, run: WriteFunction<Tx, T>, options: WriteOptions): Promise<Done> {
-    const { inFlight, limits, purge } = this.#parts
+    const { inFlight, intents, limits, purge } = this.#parts
     const head = readHead(request)
     if (inFlight.size >= limits.writesMax) {
       throw new LockstepError('unavailable', 'Too many writes are in progress; try again.')
@@ -121,15 +152,39 @@ class DatabaseWriter<Tx> implements Writer<Tx> {
         throw new LockstepError('forbidden', 'The header Lockstep-Session names another user’s session.')
       }
       const key = await this.#keyOf(request, head, options, user)
-      if (key === undefined) return await this.#attempts(head, undefined, run, options)
-      // Retries of the same write wait here rather than in the database, where each would hold a connection.
-      const done = await inFlight.oneAtATime(`${key.scope}\n${key.key}`, () =>
-        this.#attempts(head, key, run, options),
-      )
-      purge.nudge()
-      return done
+      const intent = intents.take(request)
+      try {
+        const job = { head, key, run, options, intent }
+        if (key === undefined) return await this.#attempts(job)
+        // Retries of the same write wait here rather than in the database, where each would hold a connection.
+        const done = await inFlight.oneAtATime(`${key.scope}\n${key.key}`, () => this.#attempts(job))
+        purge.nudge()
+        return done
+      } finally {
+        if (intent?.state === 'writing') intent.state = 'open'
+      }
     } finally {
       leave()
+    }
+  }
+
+  /** Tells a response that no write has told. Never rejects. */
+  async #tell(request: WriteRequest, intent: Intent, response: BroadcastResponse): Promise<void> {
+    const { operation, channel } = intent
+    if (intent.state === 'told') return
+    intent.state = 'told'
+    if (response.status < 200 || response.status > 299) return
+    try {
+      if (response.body.byteLength > this.#parts.limits.envelopeBytesMax) throw new LockstepError('too_large')
+      const envelope = envelopeOfResponse(response)
+      const { method, url, headers: given } = headRequest(request)
+      const headers = new Headers(given)
+      headers.delete('idempotency-key') // it belongs to what the request did
+      await this.write({ method, url, headers }, (tx) => tx.operation(channel, operation, envelope as object)) // JSON
+    } catch (error) {
+      const code =
+        error instanceof LockstepError ? error.code : error instanceof Error ? error.name : 'unknown'
+      this.#parts.logger.error(`operation "${operation}" was not told: ${code}`)
     }
   }
 
@@ -158,17 +213,14 @@ class DatabaseWriter<Tx> implements Writer<Tx> {
   }
 
   /** Runs the transaction, and again where it lost against another one. */
-  async #attempts<T>(
-    head: WriteHead,
-    key: MutationKey | undefined,
-    run: WriteFunction<Tx, T>,
-    options: WriteOptions,
-  ): Promise<Done> {
+  async #attempts<T>(job: Job<Tx, T>): Promise<Done> {
     const { limits, runtime } = this.#parts
     for (let attempt = 1; ; attempt++) {
       const progress: Progress = { stage: 'begin' }
       try {
-        return await this.#once(head, key, run, options, progress)
+        const done = await this.#once(job, progress)
+        if (job.intent !== undefined) job.intent.state = 'told'
+        return done
       } catch (error) {
         const isOurs = progress.stage !== 'run'
         if (progress.stage === 'commit' && isConnectionLost(error, isOurs)) {
@@ -184,13 +236,7 @@ class DatabaseWriter<Tx> implements Writer<Tx> {
     }
   }
 
-  async #once<T>(
-    head: WriteHead,
-    key: MutationKey | undefined,
-    run: WriteFunction<Tx, T>,
-    options: WriteOptions,
-    progress: Progress,
-  ): Promise<Done> {
+  async #once<T>({ head, key, run, options, intent }: Job<Tx, T>, progress: Progress): Promise<Done> {
     const { limits, rows } = this.#parts
     let done: Done | undefined
     await this.#transactions.transaction(async (tx, execute) => {
@@ -217,6 +263,7 @@ class DatabaseWriter<Tx> implements Writer<Tx> {
         }),
       )
       const response = recordedText(value, limits.responseBytesMax)
+      if (intent !== undefined) operations.add(intent.channel, intent.operation, envelopeOfValue(value))
       const { session, mutation } = head
       progress.stage = 'record'
       await Promise.all([

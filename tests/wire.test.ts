@@ -34,6 +34,7 @@ describe('hello', () => {
     expect(welcome).toEqual({
       type: 'welcome',
       session: session.id,
+      restored: false,
       token: expect.any(String),
       heartbeatMs: 15_000,
     })

@@ -38,7 +38,10 @@ const sync = defineSync({
   },
 })
 
-export async function startBoard(limits: NonNullable<SyncServerOptions['limits']> = {}): Promise<Board> {
+export async function startBoard(
+  limits: NonNullable<SyncServerOptions['limits']> = {},
+  options: Pick<SyncServerOptions, 'onSession' | 'bayeux'> = {},
+): Promise<Board> {
   members.clear()
   for (const key of ['alice 1', 'alice 2']) members.set(key, true)
   members.set('olivia 1', 'guest')
@@ -59,6 +62,7 @@ export async function startBoard(limits: NonNullable<SyncServerOptions['limits']
       return id === null ? null : { id }
     },
     limits,
+    ...options,
   })
   server.attach(http)
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))

@@ -88,7 +88,7 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
   readonly #renewal: (channels: readonly string[]) => Promise<PageSession>
   readonly #writes: WriteQueue
   readonly #connection: Connection
-  readonly #session: Session
+  readonly session: Session
   readonly #url: string
 
   constructor(source: ClientSource, options: ClientOptions) {
@@ -110,9 +110,9 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
     this.applier = new Applier(onError)
     this.#writes = new WriteQueue(runtime, this.applier, endpoint, onError)
     this.#connection = new Connection(runtime, transport, url, this)
-    this.#session = new Session(runtime, this.applier, this.#connection, this.#writes, onError)
-    this.#writes.stream = this.#session
-    if (session !== undefined) this.#session.use(session)
+    this.session = new Session(runtime, this.applier, this.#connection, this.#writes, onError)
+    this.#writes.stream = this.session
+    if (session !== undefined) this.session.use(session)
     if ('page' in source) this.#showPage(source.page)
     if (connect) this.connect()
   }
@@ -122,7 +122,7 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
     this.applier.run('reset', () => {
       for (const snapshot of snapshots) {
         const handle = this.#handleOf(snapshot.channel)
-        this.#session.applySnapshot(handle, snapshot)
+        this.session.applySnapshot(handle, snapshot)
         handle.subscription.position = snapshot.position
         handle.ofPage = true
         handle.needs = 1
@@ -130,7 +130,7 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
       }
       return undefined
     })
-    for (const handle of this.#session.channels.values())
+    for (const handle of this.session.channels.values())
       for (const store of handle.stores.values()) store.keepInitial()
   }
 
@@ -155,31 +155,31 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
   }
 
   get sessionId(): string {
-    return this.#session.id
+    return this.session.id
   }
 
   connect(session?: PageSession): void {
-    if (session !== undefined) this.#session.use(session)
-    this.#connection.tell({ kind: 'start', token: this.#session.id !== '' })
+    if (session !== undefined) this.session.use(session)
+    this.#connection.tell({ kind: 'start', token: this.session.id !== '' })
   }
 
   close(): void {
     this.#connection.tell({ kind: 'close' })
     this.#writes.close()
-    for (const handle of this.#session.channels.values()) handle.stop()
+    for (const handle of this.session.channels.values()) handle.stop()
   }
 
   // ---- for channels ---------------------------------------------------------------------------------
 
   #handleOf(name: string): ChannelHandle {
-    const { channels } = this.#session
+    const { channels } = this.session
     const handle = channels.get(name) ?? new ChannelHandle(name, this)
     channels.set(name, handle)
     return handle
   }
 
   wanted(channel: ChannelHandle, wanted: boolean): void {
-    this.#session.want(channel, wanted)
+    this.session.want(channel, wanted)
   }
 
   linger(run: () => void): () => void {
@@ -201,15 +201,15 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
   // ---- for the connection ---------------------------------------------------------------------------
 
   greet(): void {
-    this.#session.greet()
+    this.session.greet()
   }
 
   receive(text: string): void {
-    this.#session.receive(text)
+    this.session.receive(text)
   }
 
   dropped(): void {
-    this.#session.disconnected()
+    this.session.disconnected()
   }
 
   changed(...now: Parameters<ConnectionOwner['changed']>): void {
@@ -221,9 +221,9 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
   }
 
   async renew(): ReturnType<ConnectionOwner['renew']> {
-    const needed = [...this.#session.channels.values()].filter(({ needs }) => needs > 0)
+    const needed = [...this.session.channels.values()].filter(({ needs }) => needs > 0)
     try {
-      this.#session.use(await this.#renewal(needed.map(({ name }) => name)))
+      this.session.use(await this.#renewal(needed.map(({ name }) => name)))
       return { kind: 'renewed' }
     } catch (cause) {
       const error = wireErrorOf(cause)

@@ -222,7 +222,13 @@ export class ServerConnection implements Link {
         return
       }
       this.session = `s${message.token.slice(1)}`
-      this.push({ type: 'welcome', session: this.session, token: message.token, heartbeatMs: 10_000 })
+      this.push({
+        type: 'welcome',
+        session: this.session,
+        restored: false,
+        token: message.token,
+        heartbeatMs: 10_000,
+      })
     } else if (message.type === 'barrier') {
       this.push({ type: 'barrier', id: message.id, position: server.position() })
     } else if (message.type === 'unsubscribe') this.live.delete(message.channel)

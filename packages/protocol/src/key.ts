@@ -3,7 +3,6 @@
  * `,`, with `%` and `,` inside a part written as `%25` and `%2C`. @see docs/protocol.md P5
  */
 export function joinKey(parts: readonly string[]): string {
-  const only = parts[0]
-  if (parts.length === 1 && only !== undefined) return only
+  if (parts.length === 1) return parts.join()
   return parts.map((part) => part.replace(/[%,]/g, (c) => (c === '%' ? '%25' : '%2C'))).join(',')
 }

@@ -49,6 +49,11 @@ export type ClientMessage = Hello | Subscribe | Unsubscribe | BarrierRequest
 export interface Welcome {
   readonly type: 'welcome'
   readonly session: string
+  /**
+   * Whether the session goes on. Otherwise it begins anew: what a server knew of one with this id is gone,
+   * because it was away for too long, or the server is another one.
+   */
+  readonly restored: boolean
   readonly token: string
   /** A client that hears nothing for twice this time closes the connection and comes back. */
   readonly heartbeatMs: number
@@ -156,6 +161,22 @@ export interface Bundle {
   readonly count: number
 }
 
+/**
+ * Operations that the application has for this session alone, as its answer to the subscribe; of no commit,
+ * and in no log. @see docs/protocol.md M13
+ */
+export interface Operations {
+  readonly type: 'operations'
+  readonly channel: string
+  /** ms since 1970 */
+  readonly at: number
+  readonly operations: readonly Operation[]
+  /** Fields of a transaction, none of which it has. */
+  readonly changes?: undefined
+  readonly session?: undefined
+  readonly mutation?: undefined
+}
+
 /** Everything of this channel up to `position` has been sent. */
 export interface Live {
   readonly type: 'live'
@@ -211,6 +232,7 @@ export type ServerMessage =
   | Snapshot
   | TransactionMessage
   | Bundle
+  | Operations
   | Live
   | Confirmed
   | Heartbeat

@@ -1,9 +1,12 @@
 import type { Snapshot } from './messages.ts'
+import type { WirePosition } from './position.ts'
 
 /** A session as the page carries it: `token` is secret to the page, `id` is not. */
 export interface PageSession {
   readonly id: string
   readonly token: string
+  /** Where the log stood when the session was issued. */
+  readonly position?: WirePosition
 }
 
 /** What a server renders into a page, so that it shows at once and misses nothing after. */

@@ -18,7 +18,9 @@ import { MemoryLog } from './log/memory.ts'
 import { Router } from './routing/router.ts'
 import type { Logger } from './runtime/logger.ts'
 import type { Runtime } from './runtime/runtime.ts'
-import { Sessions } from './session/session.ts'
+import type { SessionHook } from './session/event.ts'
+import { type SessionClaims, Sessions } from './session/session.ts'
+import { SessionTeller } from './session/teller.ts'
 import { signToken, verifyToken } from './session/token.ts'
 import type { SnapshotReader } from './snapshot/snapshot.ts'
 import { type CachedSnapshot, SnapshotStore } from './snapshot/store.ts'
@@ -38,6 +40,8 @@ export interface EngineParts {
   readonly runtime: Runtime
   readonly logger: Logger
   readonly limits: Limits
+  /** Hears of each session's life. */
+  readonly onSession?: SessionHook | undefined
   /** Stands between source and router, and sees each row. */
   readonly tap?: (router: SourceSink) => SourceSink
 }
@@ -52,6 +56,7 @@ export class Engine {
   readonly snapshots: SnapshotStore
   readonly sessions: Sessions<Connection>
   readonly #parts: EngineParts
+  readonly #teller: SessionTeller
   readonly #webSockets: WebSocketTransport
   readonly #fallback: FallbackTransport
   #bayeux: BayeuxServer | undefined
@@ -75,11 +80,19 @@ export class Engine {
       runtime,
       limits,
     })
-    this.sessions = new Sessions(runtime, limits.sessionGraceMs)
+    const teller = new SessionTeller(parts.onSession, { runtime, logger, hookMs: limits.sessionHookMs })
+    this.#teller = teller
+    this.sessions = new Sessions({
+      runtime,
+      logoutMs: limits.logoutMs,
+      sessionsMax: limits.sessionsMax,
+      tell: (session, effect) => teller.tell(session, effect),
+    })
     this.hub = new Hub({
       sync,
       log: this.log,
       sessions: this.sessions,
+      teller,
       runtime,
       logger,
       limits,
@@ -135,7 +148,9 @@ export class Engine {
   /** A new session for a user; its token is good for `tokenTtlMs`. */
   issueSession(user: User, channels?: readonly string[]): PageSession {
     const id = this.#parts.runtime.randomText(16)
-    return { id, token: this.#issueToken({ session: id, user, channels }).token }
+    const position = encodePosition(this.log.position)
+    const { token } = this.#issueToken({ session: id, user, channels, issuedAt: position })
+    return { id, token, position }
   }
 
   /**
@@ -162,11 +177,12 @@ export class Engine {
     this.#bayeux?.close()
     this.hub.close(this.#parts.limits.returnSpreadMs)
     this.#webSockets.close()
+    await this.#teller.idle()
     await this.#parts.source.close()
     await this.#bus.close()
   }
 
-  #issueToken(claims: { session: string; user: User; channels?: readonly string[] | undefined }): {
+  #issueToken(claims: Omit<SessionClaims, 'expiresAt'>): {
     token: string
     expiresAt: number
   } {

@@ -19,6 +19,13 @@ export type { Logger } from './runtime/logger.ts'
 export { silentLogger } from './runtime/logger.ts'
 export type { Runtime, Timer } from './runtime/runtime.ts'
 export { createSyncServer, type SyncServer, type SyncServerOptions, type SyncServerStatus } from './server.ts'
+export type {
+  LifeCycleEvent,
+  SessionAnswer,
+  SessionEvent,
+  SessionHook,
+  SubscribeEvent,
+} from './session/event.ts'
 export { type Fault, type FaultCode, type Note, SetupError } from './setup/setup.ts'
 export type { BayeuxOptions } from './transport/bayeux/bayeux.ts'
 export type { BayeuxExtension } from './transport/bayeux/extensions.ts'

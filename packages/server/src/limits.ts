@@ -17,8 +17,12 @@ export interface Limits {
   readonly heartbeatMs: number
   /** Time from the upgrade to the first message. */
   readonly helloMs: number
-  /** How long a session outlives its connection. */
-  readonly sessionGraceMs: number
+  /** How long a session outlives its connection before it is logged out. */
+  readonly logoutMs: number
+  /** Sessions that are connected or may come back. */
+  readonly sessionsMax: number
+  /** Time for `onSession` to answer. */
+  readonly sessionHookMs: number
   readonly tokenTtlMs: number
   readonly connectionsMax: number
   readonly subscriptionsMax: number
@@ -43,7 +47,9 @@ export const defaultLimits: Limits = {
   outboxBytesMax: 262_144,
   heartbeatMs: 15_000,
   helloMs: 5_000,
-  sessionGraceMs: 10_000,
+  logoutMs: 10_000,
+  sessionsMax: 200_000,
+  sessionHookMs: 10_000,
   tokenTtlMs: 3_600_000,
   connectionsMax: 100_000,
   subscriptionsMax: 1_000,

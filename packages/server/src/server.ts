@@ -25,6 +25,7 @@ import { prepareExternal } from './publish/tables.ts'
 import type { Logger } from './runtime/logger.ts'
 import { nodeRuntime } from './runtime/node.ts'
 import type { Runtime } from './runtime/runtime.ts'
+import type { SessionHook } from './session/event.ts'
 import { loadSecret } from './session/secret.ts'
 import { assertSecrets } from './session/token.ts'
 import { setUp } from './setup/setup.ts'
@@ -60,6 +61,8 @@ export interface SyncServerOptions {
   /** Name of the replication slot and publication. Default: `lockstep_` and the database's name. */
   readonly slot?: string
   readonly limits?: Partial<Limits>
+  /** Hears of the life of each session, and may refuse a subscribe. @see docs/protocol.md S5 */
+  readonly onSession?: SessionHook
   /** Default: warnings and errors to the console. */
   readonly logger?: Logger
   readonly runtime?: Runtime
@@ -173,7 +176,8 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
     })
     await observers.load()
     const tap = (router: SourceSink): SourceSink => observers.tap(router)
-    const engine = new Engine({ sync, source, reader, secrets, runtime, logger, limits, tap })
+    const { onSession } = options
+    const engine = new Engine({ sync, source, reader, secrets, runtime, logger, limits, onSession, tap })
     await engine.start()
     return assemble(engine, observers)
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { Json, Operation, ResetReason, TransactionMessage } from '@lockstep/protocol'
+import type { Json, Operation, ResetReason } from '@lockstep/protocol'
 import type { Applier } from '../collection/applier.ts'
 import { type RowWriter, Store } from '../collection/store.ts'
 import { Listeners, type Report } from '../listeners.ts'
@@ -115,7 +115,10 @@ export class ChannelHandle {
     return listeners.add(listener)
   }
 
-  tellOperation({ operation, envelope }: Operation, { session, at }: TransactionMessage): void {
+  tellOperation(
+    { operation, envelope }: Operation,
+    { session, at }: { readonly session?: string | undefined; readonly at: number },
+  ): void {
     const listeners = this.#operations.get(operation)
     if (listeners !== undefined) {
       listeners.tell(this.#owner.report, envelope, { operation, channel: this.name, session, at })

@@ -289,6 +289,20 @@ describe('operations', () => {
     expect(heard).toEqual(['theirs'])
   })
 
+  test('M13: for this client alone come after the rows, from nobody', () => {
+    const { server, client, connect } = stage()
+    const a = client('session').channel('a')
+    const heard: unknown[] = []
+    a.on('hello', (envelope, context) => heard.push([envelope, context, a.items.size]))
+    server.slowFill = true
+    connect()
+    server.connection.finish()
+    const operations = [{ operation: 'hello', envelope: 3 }]
+    server.connection.push({ type: 'operations', channel: 'a', at: 5, operations })
+    server.connection.arrive()
+    expect(heard).toEqual([[3, { operation: 'hello', channel: 'a', session: undefined, at: 5 }, 2]])
+  })
+
   test('that nobody knows are reported once', () => {
     const { server, live, errors } = stage()
     const a = live().channel('a')

@@ -1,6 +1,7 @@
 import {
   type BarrierReply,
   type ErrorMessage,
+  type Operations,
   type PageSession,
   protocolVersion,
   type ServerMessage,
@@ -13,13 +14,14 @@ import type { Held } from '../channel/subscription.ts'
 import type { Applier } from '../collection/applier.ts'
 import { backoffMs } from '../connection/backoff.ts'
 import type { Connection } from '../connection/connection.ts'
+import { Listeners } from '../listeners.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 
 /**
  * Most characters of transactions that are kept while something is waited for. Beyond it the connection is begun
  * anew with snapshots, which replace any number of transactions (G12).
  */
-export const heldCharsMax: number = 64 * 1024 * 1024
+export const heldCharsMax: number = 67_108_864
 
 /** What the session tells the writes. */
 export interface Confirmations {
@@ -46,18 +48,20 @@ export class Session {
   readonly channels: Map<string, ChannelHandle> = new Map()
   /** Own session ids: the present one and those before it. */
   readonly ids: Set<string> = new Set()
+  /** Hear every message first: what is not part of the core, and knows its own. */
+  readonly listeners: Listeners<[ServerMessage]> = new Listeners()
   id = ''
   #token = ''
   #requests = 0
   #greeted = false
   #toldLive = false
-  #queue: (Held | BarrierReply)[] = []
+  #queue: (Held | BarrierReply | Operations)[] = []
   #heldChars = 0
   /** Transactions still to come of a commit that is told in several. */
   #bundled = 0
   readonly #runtime: Runtime
   readonly #applier: Applier
-  readonly #connection: Connection
+  readonly connection: Connection
   readonly #writes: Confirmations
   readonly #report: (error: unknown) => void
 
@@ -70,7 +74,7 @@ export class Session {
   ) {
     this.#runtime = runtime
     this.#applier = applier
-    this.#connection = connection
+    this.connection = connection
     this.#writes = writes
     this.#report = report
   }
@@ -90,7 +94,7 @@ export class Session {
   }
 
   greet(): void {
-    this.#connection.send({ type: 'hello', version: protocolVersion, token: this.#token })
+    this.connection.send({ type: 'hello', version: protocolVersion, token: this.#token })
     for (const channel of this.channels.values()) {
       if (channel.needs > 0 && channel.subscription.phase === 'idle') this.#ask(channel, false)
     }
@@ -106,7 +110,7 @@ export class Session {
       if (this.#greeted) this.#ask(channel, true)
     } else {
       if (this.#greeted && (subscription.pending || subscription.phase === 'live'))
-        this.#connection.send({ type: 'unsubscribe', id: ++this.#requests, channel: channel.name })
+        this.connection.send({ type: 'unsubscribe', id: ++this.#requests, channel: channel.name })
       this.#end(channel, { state: 'idle' })
     }
     this.#flush()
@@ -116,7 +120,7 @@ export class Session {
   /** Asks to be told when everything committed before now has been applied. Returns its number. */
   askBarrier(): number {
     const id = ++this.#requests
-    this.#connection.send({ type: 'barrier', id })
+    this.connection.send({ type: 'barrier', id })
     return id
   }
 
@@ -125,7 +129,7 @@ export class Session {
     const id = ++this.#requests
     const position = subscription.ask(id, late && subscription.position === undefined)
     // Without a position the field is not sent: JSON leaves out what is undefined.
-    this.#connection.send({ type: 'subscribe', id, channel: channel.name, position, view: subscription.view })
+    this.connection.send({ type: 'subscribe', id, channel: channel.name, position, view: subscription.view })
     channel.setStatus({ state: 'subscribing' })
   }
 
@@ -143,11 +147,12 @@ export class Session {
   }
 
   #hear(message: ServerMessage, chars: number): void {
+    this.listeners.tell(this.#report, message)
     if (message.type === 'transaction') this.#heldChars += chars
     switch (message.type) {
       case 'welcome':
         this.use({ id: message.session, token: message.token })
-        this.#connection.tell({ kind: 'welcome', heartbeatMs: message.heartbeatMs, settled: this.#settled })
+        this.connection.tell({ kind: 'welcome', heartbeatMs: message.heartbeatMs, settled: this.#settled })
         break
       case 'token':
         this.#token = message.token
@@ -174,22 +179,22 @@ export class Session {
         break
       case 'confirmed':
       case 'barrier':
+      case 'operations':
         this.#queue.push(message)
         break
       case 'revoked': {
         const channel = this.channels.get(message.channel)
-        if (channel === undefined || channel.subscription.phase === 'idle') break
-        this.#end(channel, { state: 'revoked' })
+        if (channel !== undefined && channel.subscription.phase !== 'idle')
+          this.#end(channel, { state: 'revoked' })
         break
       }
       case 'goodbye':
-        this.#connection.tell({ kind: 'goodbye', retryMs: message.retryMs })
+        this.connection.tell({ kind: 'goodbye', retryMs: message.retryMs })
         return
       case 'error':
         this.#failed(message)
         break
-      default:
-        break // Newer servers may say more.
+      // The rest is for listeners, or newer than this client.
     }
     this.#flush()
     this.#moved()
@@ -222,7 +227,7 @@ export class Session {
       if (!subscription.pending || (id !== undefined && id !== subscription.request)) return
       if (error.retryable) this.#retry(channel)
       else this.#end(channel, { state: 'refused', error })
-    } else if (id === undefined) this.#connection.tell({ kind: 'rejected', error })
+    } else if (id === undefined) this.connection.tell({ kind: 'rejected', error })
     else if (!this.#writes.barrierFailed(id))
       this.#report(Object.assign(new Error(error.message), { code: error.code }))
   }
@@ -299,7 +304,7 @@ export class Session {
     for (const { subscription } of this.channels.values()) subscription.applied()
   }
 
-  #apply(message: Held | BarrierReply): undefined | (() => void) {
+  #apply(message: Held | BarrierReply | Operations): undefined | (() => void) {
     if (message.type === 'barrier') return this.#writes.barrier(message.id)
     if (message.type === 'confirmed') return this.#writes.confirm(message.mutation)
     const channel = this.channels.get(message.channel)
@@ -319,8 +324,8 @@ export class Session {
           if (channel.subscription.phase === 'live') channel.setStatus({ state: 'live', reset })
         }
       }
-      case 'transaction': {
-        for (const [name, changes] of Object.entries(message.changes))
+      default: {
+        for (const [name, changes] of Object.entries(message.changes ?? {}))
           channel.collection(name).applyChanges(changes)
         const confirmed =
           message.mutation === undefined ? undefined : this.#writes.confirm(message.mutation, message)
@@ -340,19 +345,19 @@ export class Session {
     for (const [name, store] of channel.stores) store.applySnapshot(snapshot.collections[name])
   }
 
-  #isOwn(message: TransactionMessage): boolean {
+  #isOwn(message: TransactionMessage | Operations): boolean {
     return message.session !== undefined && this.ids.has(message.session)
   }
 
   // ---- the connection -------------------------------------------------------------------------------
 
   get live(): boolean {
-    return this.#greeted && this.#settled && this.#connection.state.kind === 'live'
+    return this.#greeted && this.#settled && this.connection.state.kind === 'live'
   }
 
   /** Whether nothing will come until the application does something. */
   get ended(): boolean {
-    const { kind } = this.#connection.state
+    const { kind } = this.connection.state
     return kind === 'idle' || kind === 'refused' || kind === 'closed'
   }
 
@@ -370,15 +375,15 @@ export class Session {
 
   /** Begins anew with a new connection, after the usual wait. */
   #restart(): void {
-    this.#connection.tell({ kind: 'lost', code: 4500, reason: '' })
+    this.connection.tell({ kind: 'lost', code: 4500, reason: '' })
   }
 
   /** Tells the connection and the writes how far the channels are. */
   #moved(): void {
-    const { kind } = this.#connection.state
+    const { kind } = this.connection.state
     const settled = this.#settled
     if ((kind === 'live' && !settled) || (kind === 'catching-up' && settled)) {
-      this.#connection.tell({ kind: 'progress', settled })
+      this.connection.tell({ kind: 'progress', settled })
     }
     const told = this.#toldLive
     this.#toldLive = this.live

@@ -1,6 +1,7 @@
-import { encodePosition, type ResetReason } from '@lockstep/protocol'
+import { encodePosition, type ResetReason, type ServerMessage } from '@lockstep/protocol'
 import { encodeFrame, type Frame } from '../log/frame.ts'
 import type { Log, LogEntry } from '../log/log.ts'
+import type { Runtime } from '../runtime/runtime.ts'
 import { Batch } from './batch.ts'
 import type { Connection } from './connection.ts'
 import { mergeEntries } from './fanout.ts'
@@ -16,7 +17,7 @@ export const catchUpBytes = 262_144
  */
 export function catchUp(
   connection: Connection,
-  log: Log,
+  { log, runtime }: { readonly log: Log; readonly runtime: Runtime },
   reload: (subscription: Subscription, reason: ResetReason) => void,
 ): void {
   while (!connection.full && !connection.closed && connection.behind > 0) {
@@ -44,23 +45,25 @@ export function catchUp(
     const frames = mergeEntries(entries.filter((entry) => entry.lsn <= horizon))
     for (const { subscription } of read) subscription.sentLsn = Math.max(subscription.sentLsn, horizon)
     if (horizon === log.position.lsn) {
-      for (const { subscription } of read) becomeLive(subscription, log, frames)
+      for (const { subscription } of read) becomeLive(subscription, log, runtime.now(), frames)
     }
     if (frames.length > 0) connection.sendBatch(new Batch(frames))
   }
   if (connection.caughtUp) releaseAfterCatchUp(connection)
 }
 
-function becomeLive(subscription: Subscription, log: Log, frames: Frame[]): void {
+function becomeLive(subscription: Subscription, log: Log, at: number, frames: Frame[]): void {
   leaveBehind(subscription)
   subscription.state = 'live'
   if (!subscription.announce) return
   subscription.announce = false
-  frames.push(
-    encodeFrame(
-      JSON.stringify({ type: 'live', channel: subscription.channel, position: encodePosition(log.position) }),
-    ),
-  )
+  const { channel, greeting: operations } = subscription
+  const say = (message: ServerMessage): void => {
+    frames.push(encodeFrame(JSON.stringify(message)))
+  }
+  say({ type: 'live', channel, position: encodePosition(log.position) })
+  if (operations !== undefined) say({ type: 'operations', channel, at, operations })
+  subscription.greeting = undefined
 }
 
 /** Puts a subscription behind the log: it has been sent everything up to `sentLsn`. */

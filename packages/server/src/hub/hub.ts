@@ -7,8 +7,9 @@ import {
 } from '@lockstep/protocol'
 import type { Delivery, LogReader, Writer } from '../log/log.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { Session, SessionClaims } from '../session/session.ts'
-import { Authoriser, type Grant } from './authoriser.ts'
+import type { SessionClaims } from '../session/session.ts'
+import { Admission } from './admission.ts'
+import { Authoriser } from './authoriser.ts'
 import { Batch } from './batch.ts'
 import type { Carrier } from './carrier.ts'
 import { catchUp, fallBehind, leaveBehind, sendInOrder } from './catch-up.ts'
@@ -29,6 +30,7 @@ export class Hub implements LogReader {
   readonly #lists = new SubscriberLists()
   readonly #fanout: Fanout
   readonly #authoriser: Authoriser
+  readonly #admission: Admission
   readonly #heartbeat: Heartbeat
   #closing = false
   #resets = 0
@@ -36,6 +38,7 @@ export class Hub implements LogReader {
   constructor(parts: HubParts) {
     this.#parts = parts
     this.#authoriser = new Authoriser(parts.sync, parts.logger, (error) => parts.mayPass(error))
+    this.#admission = new Admission(this.#authoriser, parts.teller)
     this.#fanout = new Fanout(this.#lists, parts.runtime, {
       fallBehind,
       reload: (subscription, reason) => this.#reload(subscription, reason),
@@ -111,7 +114,8 @@ export class Hub implements LogReader {
 
   /** Takes verified claims for a connection. An older connection of the session is closed. */
   welcome(connection: Connection, claims: SessionClaims): void {
-    const { session, replaced } = this.#parts.sessions.connect(claims, connection)
+    if (this.#parts.teller.isBehind(claims.session)) throw new LockstepError('unavailable')
+    const { session, replaced, restored } = this.#parts.sessions.connect(claims, connection)
     if (replaced !== undefined && replaced !== connection) {
       replaced.fail(new LockstepError('replaced'))
       this.disconnect(replaced)
@@ -120,11 +124,13 @@ export class Hub implements LogReader {
       session: session.id,
       user: session.user,
       channels: session.channels,
+      issuedAt: session.issuedAt,
     })
     session.tokenExpiresAt = expiresAt
     connection.send({
       type: 'welcome',
       session: session.id,
+      restored,
       token,
       heartbeatMs: this.#parts.limits.heartbeatMs,
     })
@@ -147,13 +153,14 @@ export class Hub implements LogReader {
     }
     const subscription = new Subscription(connection, channel)
     connection.subscriptions.set(channel, subscription)
-    const answer = await this.#askFor(subscription, session)
+    const answer = await this.#admission.ask(subscription, session)
     if (subscription.state === 'ended') return
     if (answer instanceof LockstepError) {
       this.#remove(connection, channel)
       return connection.sendError(answer, { id, channel })
     }
-    const { audience, view } = answer
+    const { audience, view, operations } = answer
+    if (operations.length > 0) subscription.greeting = operations
     subscription.audience = audience
     subscription.view = view
     connection.send({ type: 'subscribed', id, channel })
@@ -246,19 +253,10 @@ export class Hub implements LogReader {
       connection.fail(new LockstepError('restarting'))
       this.disconnect(connection)
     }
-    this.#parts.sessions.clear()
+    this.#parts.sessions.close()
   }
 
   // ---- inside ---------------------------------------------------------------------------------------
-
-  /** Asks until no newer question was put meanwhile. */
-  async #askFor(subscription: Subscription, session: Session<Connection>): Promise<Grant | LockstepError> {
-    for (;;) {
-      const asks = ++subscription.asks
-      const answer = await this.#authoriser.ask(session, subscription.channel)
-      if (subscription.asks === asks || subscription.state === 'ended') return answer
-    }
-  }
 
   /** Reads the log on from `sentLsn` for a subscription that is in its list. */
   #continue(subscription: Subscription, sentLsn: number): void {
@@ -268,7 +266,7 @@ export class Hub implements LogReader {
 
   #goOn(connection: Connection): void {
     this.flush()
-    catchUp(connection, this.#parts.log, (subscription, reason) => this.#reload(subscription, reason))
+    catchUp(connection, this.#parts, (subscription, reason) => this.#reload(subscription, reason))
   }
 
   #reloadAll(reason: ResetReason): void {
@@ -365,6 +363,7 @@ export class Hub implements LogReader {
       session: session.id,
       user: session.user,
       channels: session.channels,
+      issuedAt: session.issuedAt,
     })
     session.tokenExpiresAt = expiresAt
     connection.send({ type: 'token', token })

@@ -6,6 +6,7 @@ import type { Log } from '../log/log.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { SessionClaims, Sessions } from '../session/session.ts'
+import type { SessionTeller } from '../session/teller.ts'
 import type { Connection } from './connection.ts'
 
 /** What a hub is made of, and what it asks of the stages around it. */
@@ -13,6 +14,7 @@ export interface HubParts {
   readonly sync: Sync
   readonly log: Log
   readonly sessions: Sessions<Connection>
+  readonly teller: SessionTeller
   readonly runtime: Runtime
   readonly logger: Logger
   readonly limits: Limits

@@ -7,7 +7,9 @@ import { encodeFrame, type Frame } from '../log/frame.ts'
 import { MemoryLog } from '../log/memory.ts'
 import { silentLogger } from '../runtime/logger.ts'
 import { VirtualRuntime } from '../runtime/virtual.ts'
+import type { SessionHook } from '../session/event.ts'
 import { Sessions } from '../session/session.ts'
+import { SessionTeller } from '../session/teller.ts'
 import type { Batch } from './batch.ts'
 import type { Carrier } from './carrier.ts'
 import type { Connection } from './connection.ts'
@@ -27,7 +29,7 @@ export class Room {
   snapshots = 0
   barrier: () => Promise<number> = async () => this.log.position.lsn
 
-  constructor(limits: Partial<Limits> = {}) {
+  constructor(limits: Partial<Limits> = {}, onSession?: SessionHook) {
     const sync = compileSync(
       defineSync({
         channels: { 'room/:room': { authorize: ({ channel }) => this.authorize(channel) } },
@@ -43,10 +45,20 @@ export class Room {
     this.limits = { ...defaultLimits, ...limits }
     this.log = new MemoryLog({ viewCount: sync.viewCount, runtime: this.runtime, limits: this.limits })
     this.log.append({ kind: 'epoch', epoch: 'e1', lsn: 100 })
+    const teller = new SessionTeller(onSession, {
+      runtime: this.runtime,
+      logger: silentLogger,
+      hookMs: this.limits.sessionHookMs,
+    })
     this.hub = new Hub({
       sync,
       log: this.log,
-      sessions: new Sessions(this.runtime, this.limits.sessionGraceMs),
+      sessions: new Sessions({
+        runtime: this.runtime,
+        ...this.limits,
+        tell: (session, effect) => teller.tell(session, effect),
+      }),
+      teller,
       runtime: this.runtime,
       logger: silentLogger,
       limits: this.limits,

@@ -9,6 +9,7 @@ import type { RoutedTransaction } from '../routing/routing.ts'
 import { silentLogger } from '../runtime/logger.ts'
 import { VirtualRuntime } from '../runtime/virtual.ts'
 import { Sessions } from '../session/session.ts'
+import { SessionTeller } from '../session/teller.ts'
 import { Hub } from './hub.ts'
 
 export const channels: readonly string[] = ['room/1', 'room/2', 'room/3', 'room/4']
@@ -65,7 +66,8 @@ export class World {
     this.hub = new Hub({
       sync,
       log: this.log,
-      sessions: new Sessions(this.runtime, 10_000),
+      sessions: new Sessions({ runtime: this.runtime, logoutMs: 10_000, sessionsMax: 100 }),
+      teller: new SessionTeller(undefined, { runtime: this.runtime, logger: silentLogger, hookMs: 10_000 }),
       runtime: this.runtime,
       logger: silentLogger,
       limits,

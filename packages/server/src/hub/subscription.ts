@@ -1,3 +1,4 @@
+import type { Operation } from '@lockstep/protocol'
 import type { Connection } from './connection.ts'
 import type { SubscriberList } from './subscriber-list.ts'
 
@@ -26,6 +27,8 @@ export class Subscription {
   sentLsn = 0
   /** `live` is yet to be said to the client. */
   announce = true
+  /** What the application has for this subscriber alone, until the channel is live. */
+  greeting: readonly Operation[] | undefined
   /** Counts the times that the application was asked: an older answer that comes later is ignored. */
   asks = 0
   /** Counts the loads begun: an older one that ends later is ignored. */

@@ -10,6 +10,7 @@ const claims: SessionClaims = {
   session: 's1',
   user: { id: 7, name: 'Olivia' },
   channels: ['project/1'],
+  issuedAt: 'k3f9a2.16b3748',
   expiresAt: 1_000,
 }
 
@@ -33,9 +34,10 @@ describe('a session token', () => {
           name: fc.string({ maxLength: 64, unit: 'grapheme' }),
         }),
         fc.option(fc.array(fc.string({ maxLength: 16 }), { maxLength: 8 }), { nil: undefined }),
+        fc.option(fc.constant('k3f9a2.16b3748'), { nil: undefined }),
         fc.integer({ min: 1, max: 2 ** 53 - 1 }),
-        (session, user, channels, expiresAt) => {
-          const made = { session, user, channels, expiresAt }
+        (session, user, channels, issuedAt, expiresAt) => {
+          const made = { session, user, channels, issuedAt, expiresAt }
           const expected = JSON.parse(JSON.stringify(made))
           expect(verifyToken([secret], signToken(secret, made), expiresAt - 1)).toEqual(expected)
         },

@@ -24,9 +24,9 @@ export function assertSecrets(secrets: readonly string[]): void {
 
 /** @throws LockstepError `too_large` where user and channels do not fit into a token. */
 export function signToken(secret: string, claims: SessionClaims): string {
-  const { session, user, channels, expiresAt } = claims
+  const { session, user, channels, issuedAt, expiresAt } = claims
   const body = Buffer.from(
-    `${String.fromCharCode(version)}${JSON.stringify({ session, user, channels, expiresAt })}`,
+    `${String.fromCharCode(version)}${JSON.stringify({ session, user, channels, issuedAt, expiresAt })}`,
   )
   const token = Buffer.concat([body, macOf(secret, body)]).toString('base64url')
   if (token.length > tokenLengthMax) {

@@ -1,4 +1,10 @@
-import { type LockstepError, type Position, parsePosition, type ServerMessage } from '@lockstep/protocol'
+import {
+  type LockstepError,
+  type Operations,
+  type Position,
+  parsePosition,
+  type ServerMessage,
+} from '@lockstep/protocol'
 import type { Hub } from '../../hub/hub.ts'
 import type { BayeuxClient } from './client.ts'
 import { delivery, type Encoded, type Mapping, type Target } from './mapping.ts'
@@ -193,6 +199,8 @@ export class Subscriptions {
           return []
         }
         return message.channel === undefined ? [] : this.#lose(message.channel)
+      case 'operations':
+        return this.#operations(message)
       case 'live':
       case 'heartbeat':
         if (message.type === 'heartbeat') this.#client.position = message.position
@@ -208,6 +216,15 @@ export class Subscriptions {
       default:
         return []
     }
+  }
+
+  /** What the application has for this client alone. */
+  #operations({ channel, operations }: Operations): readonly string[] {
+    const shown = this.#channels.get(channel)?.shown.values() ?? []
+    const names = [...shown].filter(({ target }) => target.collection === undefined)
+    return names.flatMap(({ target: { name } }) =>
+      operations.map(({ operation, envelope }) => delivery(name, { operation, envelope, session_id: null })),
+    )
   }
 
   #moveOn(lsn: number, channel: string | undefined): void {

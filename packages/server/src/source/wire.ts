@@ -2,7 +2,9 @@ import { EventEmitter } from 'node:events'
 import { connect as connectTcp, isIP, type Socket, type SocketConnectOpts } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { nodeRuntime } from '../runtime/node.ts'
+import type { Timer } from '../runtime/runtime.ts'
 import { Framer } from './framer.ts'
+import { ReadPace } from './read-pace.ts'
 
 /** Where to connect, as `postgres` read it from the URL. */
 export interface WireAddress {
@@ -15,6 +17,8 @@ export interface WireAddress {
 
 const connectMs = 10_000
 const readBytes = 262_144
+/** How long bytes gather in the kernel between two reads, while they come fast. @see ReadPace */
+const gatherMs = 1
 const copyData = 0x64 // d
 
 /**
@@ -28,6 +32,9 @@ export class Wire extends EventEmitter {
   #socket: Socket | undefined
   #paused = false
   readonly #framer: Framer
+  readonly #pace = new ReadPace(readBytes)
+  /** Runs while bytes gather. */
+  #gathering: Timer | undefined
 
   constructor() {
     super()
@@ -93,7 +100,7 @@ export class Wire extends EventEmitter {
 
   resume(): this {
     this.#paused = false
-    this.#socket?.resume()
+    if (this.#gathering === undefined) this.#socket?.resume()
     return this
   }
 
@@ -105,14 +112,23 @@ export class Wire extends EventEmitter {
     this.write(bytes)
   }
 
+  /** @returns whether the next bytes are wanted at once. */
+  #take(bytes: Buffer, length: number): boolean {
+    this.#framer.take(bytes, length)
+    if (this.#pace.isDense(length, nodeRuntime.now())) {
+      this.#gathering ??= nodeRuntime.timer(gatherMs, () => {
+        this.#gathering = undefined
+        if (!this.#paused) this.#socket?.resume()
+      })
+    }
+    return !this.#paused && this.#gathering === undefined
+  }
+
   #open(place: SocketConnectOpts, ssl: WireAddress['ssl']): Promise<Socket> {
     return new Promise((resolve, reject) => {
       const secure = ssl !== undefined && ssl !== false && ssl !== 'disable'
       const buffer = Buffer.allocUnsafeSlow(readBytes)
-      const take = (length: number): boolean => {
-        this.#framer.take(buffer, length)
-        return !this.#paused
-      }
+      const take = (length: number): boolean => this.#take(buffer, length)
       // TLS has no such way to read: it makes a Buffer per record.
       const socket = connectTcp(secure ? place : { ...place, onread: { buffer, callback: take } })
       const timeout = nodeRuntime.timer(connectMs, () => {
@@ -127,7 +143,11 @@ export class Wire extends EventEmitter {
         })
         ready.on('close', (hadError) => this.emit('close', hadError))
         ready.on('drain', () => this.emit('drain'))
-        if (secure) ready.on('data', (chunk: Buffer) => this.#framer.take(chunk, chunk.length))
+        if (secure) {
+          ready.on('data', (chunk: Buffer) => {
+            if (!this.#take(chunk, chunk.length)) ready.pause()
+          })
+        }
         ready.setNoDelay(true)
         resolve(ready)
       }

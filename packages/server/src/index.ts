@@ -1,4 +1,5 @@
 export { embedJson, LockstepError } from '@lockstep/protocol'
+export { defineConfig, type LockstepConfig } from './cli/lockstep-config.ts'
 export { collection, defineSync } from './definition/define.ts'
 export type { Audience, ChannelRule, CollectionRule, SyncDefinition, User } from './definition/definition.ts'
 export type { ExternalType } from './definition/external.ts'

@@ -99,6 +99,8 @@ export interface SyncServer extends Omit<Writer, 'close'> {
   status(): SyncServerStatus
   /** A pool on the database, for the application's own queries. */
   readonly sql: Sql
+  /** From now on `GET {path}/ready` answers 503, so that a balancer sends nobody more; all else goes on. */
+  drain(): void
   /** Tells clients to come back, ends connections and stream. The slot stays. */
   close(): Promise<void>
 }
@@ -218,6 +220,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
       },
       issueSession: (user, channels) => engine.issueSession(user, channels),
       health: () => ({ status: 'ok', connected: source.status().connected }),
+      draining: () => draining,
       origins,
       trustProxy,
       runtime,
@@ -233,6 +236,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
         ...originsFor(origins, trustProxy),
       })
     const detach: (() => void)[] = []
+    let draining = false
     return {
       sql,
       write: (request, run, settings) => writer.write(request, run, settings),
@@ -273,7 +277,11 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
         sessions: engine.sessions.size,
         ...engine.hub.status(),
       }),
+      drain() {
+        draining = true
+      },
       async close() {
+        draining = true
         for (const undo of detach) undo()
         await observers.close() // first: its calls may use the server
         await engine.close()

@@ -1,12 +1,9 @@
-import { spawn } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { createDatabase, type TestDatabase } from '@lockstep/testing'
-import { build } from 'esbuild'
 import postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { buildProgram, Run } from './program.setup.ts'
 
 let folder: string
 let program: string
@@ -14,22 +11,9 @@ let database: TestDatabase
 let sql: postgres.Sql
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'lockstep-cli-'))
-  program = join(folder, 'lockstep.mjs')
-  // The sources as one file that Node can run, so that the test needs no build before it.
-  await build({
-    entryPoints: [fileURLToPath(new URL('lockstep.ts', import.meta.url))],
-    outfile: program,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    alias: {
-      '@lockstep/protocol': fileURLToPath(new URL('../../../protocol/src/index.ts', import.meta.url)),
-    },
-    banner: {
-      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)",
-    },
-  })
+  const built = await buildProgram()
+  folder = built.folder
+  program = built.program
   database = await createDatabase()
   sql = postgres(database.url, { max: 1, onnotice: () => {} })
   const definition = (table: string) => `export const sync = {
@@ -68,20 +52,10 @@ beforeEach(async () => {
   )
 })
 
-function lockstep(...args: string[]): Promise<{ code: number | null; output: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program, ...args], {
-      env: { ...process.env, DATABASE_URL: '', NO_COLOR: '1' },
-    })
-    let output = ''
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (data) => {
-        output += data
-      })
-    }
-    child.on('error', reject)
-    child.on('close', (code) => resolve({ code, output }))
-  })
+async function lockstep(...args: string[]): Promise<{ code: number | null; output: string }> {
+  const run = new Run(program, args)
+  const code = await run.ended
+  return { code, output: run.output }
 }
 
 const config = (name: string) => ['--config', join(folder, name)]
@@ -102,6 +76,7 @@ describe('lockstep doctor', () => {
     const cases: [string[], string][] = [
       [[...config('missing.mjs'), '--database', database.url], 'nothing'],
       [config('sync.mjs'), '--database or DATABASE_URL'],
+      [[...config('sync.mjs'), '--databse', database.url], 'no flag --databse'],
       [[...config('sync.mjs'), '--database', 'postgres://localhost:1/x'], 'Nothing answers at localhost:1'],
       [[...config('sync.mjs'), '--database', 'mysql://localhost/x'], 'not the address of a Postgres'],
       [[...config('gone.mjs'), '--database', database.url], 'cannot be loaded'],

@@ -8,14 +8,17 @@ import { applySetup, checkSetup, SetupError, type SetupOptions, type SetupReport
 import { connect } from '../source/connect.ts'
 import { slotNameOf } from '../source/slot.ts'
 import { prepareWrites } from '../write/tables.ts'
-import { ConfigError, loadSync } from './config.ts'
+import { loadSync } from './config.ts'
+import { ConfigError } from './config-error.ts'
+import { refuseUnknown } from './flags.ts'
 import { reportText } from './report.ts'
+import { serve, start, status, stop } from './server-commands.ts'
 
 const settings = {
   config: {
     type: 'string',
     required: true,
-    description: 'Module that exports the sync definition (.js or .mjs)',
+    description: 'Module that exports the sync definition: .ts, .js, .mjs or .json',
   },
   export: { type: 'string', default: 'sync', description: 'Name of that export' },
   database: { type: 'string', description: 'URL of the database; default: DATABASE_URL' },
@@ -64,7 +67,7 @@ const setup = command(
 
 export const lockstep: CommandDef = defineCommand({
   meta: { name: 'lockstep', description: 'Keeps every client in step with a Postgres database' },
-  subCommands: { doctor, setup },
+  subCommands: { serve, start, stop, status, doctor, setup },
 })
 
 function command(
@@ -84,6 +87,7 @@ function command(
 /** The exit code: 0 when all is well, 1 for faults and for settings that cannot be used. */
 async function report(given: Given, run: (options: SetupOptions) => Promise<SetupReport>): Promise<0 | 1> {
   try {
+    refuseUnknown(given, settings)
     const url = given.database ?? process.env.DATABASE_URL
     if (url === undefined || url === '')
       throw new ConfigError('Name the database: --database or DATABASE_URL.')

@@ -1,11 +1,26 @@
-import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { existsSync } from 'node:fs'
 import { compileSync } from '../definition/compile.ts'
-import type { Sync, SyncDefinition } from '../definition/definition.ts'
+import type { ChannelRule, CollectionRule, Sync, SyncDefinition } from '../definition/definition.ts'
+import { ConfigError, textOf } from './config-error.ts'
+import { loadModule } from './load.ts'
+import type { LockstepConfig } from './lockstep-config.ts'
 
-/** What the operator gave cannot be used; the message says what to give instead. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
+/** Where a config is looked for, in this order. */
+export const configFiles: readonly string[] = ['ts', 'mts', 'js', 'mjs', 'json'].map(
+  (extension) => `lockstep.config.${extension}`,
+)
+
+/** @throws ConfigError where there is none, or it cannot be used */
+export async function loadConfig(given: string | undefined, exportName: string): Promise<LockstepConfig> {
+  const path = given ?? configFiles.find((file) => existsSync(file))
+  if (path === undefined) {
+    throw new ConfigError(
+      'There is no lockstep.config.ts (or .js, .mjs, .json) here. Make one that exports the sync definition, or name it with --config.',
+    )
+  }
+  const config = configOf(path, await loadModule(path), exportName)
+  checked(path, config.sync)
+  return config
 }
 
 /**
@@ -13,14 +28,44 @@ export class ConfigError extends Error {
  * @throws ConfigError
  */
 export async function loadSync(path: string, exportName: string): Promise<Sync> {
-  const exports = await importModule(path)
-  const definition = exports.get(exportName)
-  if (!isDefinition(definition)) {
-    const names = [...exports.keys()].join(', ') || 'nothing'
-    throw new ConfigError(
-      `${path} has no export "${exportName}" made by defineSync (it exports ${names}). Name another one with --export.`,
-    )
+  return checked(path, configOf(path, await loadModule(path), exportName).sync)
+}
+
+function configOf(path: string, exports: ReadonlyMap<string, unknown>, exportName: string): LockstepConfig {
+  if (path.endsWith('.json')) return jsonConfig(path, exports)
+  const named = exports.get(exportName)
+  const whole = exports.get('default')
+  // The whole config where there is one; a module with nothing but the definition is one too.
+  if (exportName === 'sync' && isConfig(whole)) return whole
+  if (isDefinition(named)) return { sync: named }
+  const names = [...exports.keys()].join(', ') || 'nothing'
+  throw new ConfigError(
+    `${path} has no export "${exportName}" made by defineSync (it exports ${names}). Name another one with --export.`,
+  )
+}
+
+/**
+ * JSON has no functions: a channel may be seen by the sessions that were issued for it by name, and only a backend
+ * with the secret issues sessions. `channels` is a list of patterns.
+ */
+function jsonConfig(path: string, fields: ReadonlyMap<string, unknown>): LockstepConfig {
+  const { channels, collections = {}, ...rest } = Object.fromEntries(fields)
+  if (!isTexts(channels)) {
+    throw new ConfigError(`${path}: "channels" is a list of patterns, such as ["project/:id"].`)
   }
+  if (typeof collections !== 'object' || collections === null) {
+    throw new ConfigError(`${path}: "collections" is an object.`)
+  }
+  const rule: ChannelRule = { authorize: () => true }
+  const sync = {
+    channels: Object.fromEntries(channels.map((pattern) => [pattern, rule])),
+    // compileSync looks at every field of them.
+    collections: collections as Readonly<Record<string, CollectionRule>>,
+  }
+  return { ...rest, sync }
+}
+
+function checked(path: string, definition: SyncDefinition): Sync {
   try {
     return compileSync(definition)
   } catch (cause) {
@@ -28,28 +73,14 @@ export async function loadSync(path: string, exportName: string): Promise<Sync> 
   }
 }
 
-async function importModule(path: string): Promise<ReadonlyMap<string, unknown>> {
-  try {
-    return new Map<string, unknown>(Object.entries(await import(pathToFileURL(resolve(path)).href)))
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-    if (
-      /\.[cm]?tsx?$/.test(path) &&
-      (code === 'ERR_UNKNOWN_FILE_EXTENSION' || cause instanceof SyntaxError)
-    ) {
-      throw new ConfigError(
-        `This Node (${process.version}) cannot load TypeScript: give the built module, such as dist/sync.js, not ${path}.`,
-        { cause },
-      )
-    }
-    throw new ConfigError(`${path} cannot be loaded: ${textOf(cause)}`, { cause })
-  }
+function isConfig(value: unknown): value is LockstepConfig {
+  return typeof value === 'object' && value !== null && 'sync' in value && isDefinition(value.sync)
 }
 
 function isDefinition(value: unknown): value is SyncDefinition {
   return typeof value === 'object' && value !== null && 'channels' in value && 'collections' in value
 }
 
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
 }

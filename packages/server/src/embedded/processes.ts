@@ -47,3 +47,11 @@ export async function childrenOf(pid: number): Promise<readonly number[]> {
   const text = own ?? (await run('pgrep', ['-P', String(pid)])).stdout
   return text.split(/\s+/).filter(Boolean).map(Number)
 }
+
+/** When a process began, in the system's own words; empty where it does not say. */
+export async function startOf(pid: number): Promise<string> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
+  // After the name, which may hold spaces and brackets, the start is the twentieth field.
+  if (stat !== undefined) return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+  return (await run('ps', ['-o', 'lstart=', '-p', String(pid)])).stdout.trim()
+}

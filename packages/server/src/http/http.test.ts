@@ -94,6 +94,29 @@ describe('addresses', () => {
     expect(await codeOf(response)).toBe('405 method_not_allowed')
   })
 
+  it('H5: lives whatever happens, and is ready while the stream flows and it does not close', async () => {
+    let [connected, draining] = [true, false]
+    const probed = createHttp({
+      ...parts,
+      health: () => ({ status: 'ok', connected }),
+      draining: () => draining,
+    })
+    const answers = async (): Promise<unknown[]> => {
+      const responses = await Promise.all(
+        ['live', 'ready'].map((name) => probed.handle(new Request(`http://localhost/lockstep/${name}`))),
+      )
+      return Promise.all(responses.flatMap((response) => [response?.status, response?.json()]))
+    }
+    expect(await answers()).toEqual([200, { status: 'live' }, 200, { status: 'ready' }])
+    connected = false
+    expect(await answers()).toEqual([200, { status: 'live' }, 503, { status: 'disconnected' }])
+    draining = true
+    expect(await answers()).toEqual([200, { status: 'live' }, 503, { status: 'draining' }])
+    expect(
+      (await probed.handle(new Request('http://localhost/lockstep/live', { method: 'POST' })))?.status,
+    ).toBe(405)
+  })
+
   it('H4: tells its health', async () => {
     expect(await (await ask('/lockstep/health')).json()).toEqual({ status: 'ok', connected: true })
     const starting = createHttp({ ...parts, health: () => ({ status: 'starting', connected: false }) })

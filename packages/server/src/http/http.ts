@@ -9,7 +9,8 @@ import { canonicalOrigins, hostOf, isOriginAllowed } from './origin.ts'
 
 /**
  * What the sync server answers over HTTP, under its path:
- * `GET <path>/snapshot/<channel>`, `POST <path>/session`, `GET <path>/health`, `POST <path>/publish`. @see docs/protocol.md H1
+ * `GET <path>/snapshot/<channel>`, `POST <path>/session`, `GET <path>/health`, `/live` and `/ready`,
+ * `POST <path>/publish`. @see docs/protocol.md H1
  */
 export interface Http {
   /** Undefined: the address is not ours. Never rejects. */
@@ -29,6 +30,8 @@ export interface HttpParts {
   /** Answers an application that publishes; undefined: none may. @throws LockstepError */
   readonly publish?: ((request: Request) => Promise<Response>) | undefined
   readonly health: () => { readonly status: 'ok' | 'starting'; readonly connected: boolean }
+  /** Whether nobody new is to be sent here. */
+  readonly draining?: (() => boolean) | undefined
   /** Origins of other hosts whose pages may ask for sessions and read snapshots. */
   readonly origins?: readonly string[] | undefined
   /** Whether `X-Forwarded-Host` is written by a proxy of our own. */
@@ -86,6 +89,7 @@ class SyncHttp implements Http {
   #route(request: Request, rest: string): Response | Promise<Response> {
     if (rest === '') return this.#mount(request)
     if (rest === 'health') return this.#health(request)
+    if (rest === 'live' || rest === 'ready') return this.#probe(request, rest)
     if (rest === 'session') return this.#session(request)
     const { publish } = this.#parts
     if (rest === 'publish' && publish !== undefined)
@@ -108,6 +112,21 @@ class SyncHttp implements Http {
     const health = this.#parts.health()
     return json(JSON.stringify(health), {
       status: health.status === 'ok' ? 200 : 503,
+      'cache-control': 'no-store',
+    })
+  }
+
+  /** For whoever looks after processes: `live`, may it go on; `ready`, may it be sent anybody. */
+  #probe(request: Request, what: 'live' | 'ready'): Response {
+    const refused = refuseMethod(request, ['GET', 'HEAD'])
+    if (refused !== undefined) return refused
+    let status: 'live' | 'ready' | 'draining' | 'disconnected' = what
+    if (what === 'ready') {
+      const { health, draining } = this.#parts
+      status = draining?.() === true ? 'draining' : health().connected ? 'ready' : 'disconnected'
+    }
+    return json(JSON.stringify({ status }), {
+      status: status === what ? 200 : 503,
       'cache-control': 'no-store',
     })
   }

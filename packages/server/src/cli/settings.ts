@@ -1,0 +1,79 @@
+import { resolve } from 'node:path'
+import { ConfigError } from './config-error.ts'
+import type { LockstepConfig } from './lockstep-config.ts'
+
+/** Flags of `serve` and `start`, as the command line gives them. */
+export interface ServeFlags {
+  readonly database?: string | undefined
+  readonly port?: string | undefined
+  readonly host?: string | undefined
+  readonly path?: string | undefined
+  readonly slot?: string | undefined
+  readonly data?: string | undefined
+  readonly 'publish-secret'?: string | undefined
+}
+
+/** What a server is started with: flags, then the environment, then the config, then the default. */
+export interface ServeSettings {
+  readonly config: LockstepConfig
+  /** Undefined: the embedded Postgres. */
+  readonly database: string | undefined
+  readonly port: number
+  readonly host: string | undefined
+  readonly path: string
+  readonly slot: string | undefined
+  readonly dataDir: string
+  readonly drainMs: number
+  /** Secrets of backends that publish. */
+  readonly publishSecrets: readonly string[]
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+export const portDefault = 4000
+
+/** @throws ConfigError */
+export function settingsOf(
+  flags: ServeFlags,
+  environment: Environment,
+  config: LockstepConfig,
+): ServeSettings {
+  const path = first(flags.path, config.path) ?? '/lockstep'
+  if (!/^\/[^?#]*$/.test(path)) throw new ConfigError(`--path is "${path}"; it begins with "/".`)
+  return {
+    config,
+    database: first(flags.database, environment.DATABASE_URL, config.database),
+    port: portOf('--port', first(flags.port, environment.PORT)) ?? config.port ?? portDefault,
+    host: first(flags.host, config.host),
+    path,
+    slot: first(flags.slot, config.slot),
+    dataDir: dataDirOf(flags, environment),
+    drainMs: config.drainMs ?? 0,
+    publishSecrets: secretsOf(flags, environment, config),
+  }
+}
+
+/** The folder in which `start`, `stop` and `status` meet. */
+export function dataDirOf(flags: Pick<ServeFlags, 'data'>, environment: Environment): string {
+  return resolve(first(flags.data, environment.LOCKSTEP_DATA) ?? '.lockstep')
+}
+
+function secretsOf(flags: ServeFlags, environment: Environment, config: LockstepConfig): readonly string[] {
+  const named = first(flags['publish-secret'], environment.LOCKSTEP_PUBLISH_SECRET)
+  // Several, so that a new one can take an old one's place: the flag and the variable hold them between commas.
+  if (named !== undefined) return named.split(',')
+  const { secret = [] } = config.publish ?? {}
+  return typeof secret === 'string' ? [secret] : secret
+}
+
+export function portOf(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const port = Number(text)
+  if (/^\d+$/.test(text) && port <= 65_535) return port
+  throw new ConfigError(`${name} is "${text}", which is no port: give a number from 0 to 65535.`)
+}
+
+/** The first that is given; an empty text is nothing. */
+function first(...values: readonly (string | undefined)[]): string | undefined {
+  return values.find((value) => value !== undefined && value !== '')
+}

@@ -117,6 +117,7 @@ async function readWithLockstep(backlog: Backlog): Promise<Usage> {
           if (log.status().bytes < backlog.rows * 50) reject(new Error('rows are missing in the log'))
           resolve(usage)
         },
+        untold: (collection) => router.untold(collection),
         truncate: (collection) => router.truncate(collection),
         message: (content) => router.message(content),
         progress: (lsn) => router.progress(lsn),

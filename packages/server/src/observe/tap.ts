@@ -79,6 +79,11 @@ export class Tap implements SourceSink {
     if (this.#to.wants(collection)) this.#reset(collection, 'truncated')
   }
 
+  untold(collection: Collection): void {
+    this.#next.untold(collection)
+    if (this.#to.wants(collection)) this.#reset(collection, 'too_large')
+  }
+
   message(content: string): void {
     this.#next.message(content)
     if (this.#messages.length < messagesMax) this.#messages.push(content)

@@ -1,7 +1,7 @@
 import type { ChannelPattern } from '@lockstep/protocol'
 import { isChannel, LockstepError, matchChannel, mutationLengthMax } from '@lockstep/protocol'
 import type { Collection, Sync } from '../definition/definition.ts'
-import { qualifiedName } from '../source/slot.ts'
+import { qualifiedName } from '../source/names.ts'
 import type { ExternalCollection, PublishedMessage, PublishedRow, PublishedRows } from './publish.ts'
 
 export interface MessageRules {

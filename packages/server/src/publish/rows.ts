@@ -1,5 +1,5 @@
 import { joinKey, LockstepError } from '@lockstep/protocol'
-import { quoteName } from '../source/slot.ts'
+import { quoteName } from '../source/names.ts'
 import { databaseFault } from '../write/faults.ts'
 import type { Execute } from '../write/write.ts'
 import type { ExternalCollection, PublishedRow, PublishedRows } from './publish.ts'

@@ -4,7 +4,7 @@ import type { ExternalColumn } from '../definition/external.ts'
 import { connectionFault } from '../fault/connection.ts'
 import { withTable } from '../setup/own-table.ts'
 import { connect } from '../source/connect.ts'
-import { qualifiedName, quoteName } from '../source/slot.ts'
+import { qualifiedName, quoteName } from '../source/names.ts'
 
 /**
  * Makes the tables of external collections where they are missing, and adds columns that were declared

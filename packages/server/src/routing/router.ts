@@ -52,6 +52,7 @@ export class Router implements SourceSink {
   #at = 0
   #session: string | undefined
   #mutation: string | undefined
+  #warned = false
   #takenLsn = 0
 
   constructor(parts: RouterParts) {
@@ -93,10 +94,17 @@ export class Router implements SourceSink {
     this.#resetEverything('truncated')
   }
 
+  untold(_collection: Collection): void {
+    this.#resetEverything(untold)
+  }
+
   message(content: string): void {
     const message = readWriterMessage(content)
     if (typeof message === 'string') {
-      this.#parts.logger.warn(`ignored a lockstep message of transaction ${this.#xid}: ${message}`)
+      // Any program may write such messages, a million of them in a transaction.
+      if (!this.#warned)
+        this.#parts.logger.warn(`ignored a lockstep message of transaction ${this.#xid}: ${message}`)
+      this.#warned = true
       return
     }
     this.#session = message.session ?? this.#session
@@ -162,19 +170,19 @@ export class Router implements SourceSink {
   /** An update that changes the key, or may change the channels. */
   #move(plan: CollectionPlan, before: Tuple, after: Tuple): void {
     const row = rowOf(after, before)
-    const oldRow = rowOf(before, after) // columns outside the old tuple's identity did not change
-    if (!holds(plan, row)) {
+    // An old version tells at least the identity; where that lacks a channel, the row may have left it.
+    if (!holds(plan, row) || !holds(plan, before)) {
       this.#resetEverything(untold)
       return
     }
-    const oldKey = keyOf(plan.collection.key, oldRow)
+    const oldKey = keyOf(plan.collection.key, before)
     const key = keyOf(plan.collection.key, row)
     if (oldKey !== undefined && oldKey === key) {
-      this.#moveChannels(plan, before, after, channelsOf(plan, oldRow), channelsOf(plan, row), key)
+      this.#moveChannels(plan, before, after, channelsOf(plan, before), channelsOf(plan, row), key)
       return
     }
     if (oldKey !== undefined) {
-      for (const channel of channelsOf(plan, oldRow)) this.#destroyIn(channel, plan, oldKey)
+      for (const channel of channelsOf(plan, before)) this.#destroyIn(channel, plan, oldKey)
     }
     this.#enter(plan, after, before, none)
   }
@@ -322,6 +330,7 @@ export class Router implements SourceSink {
     this.#recent = undefined
     this.#size = 0
     this.#resetAll = undefined
+    this.#warned = false
     this.#session = undefined
     this.#mutation = undefined
   }

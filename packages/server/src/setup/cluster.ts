@@ -2,7 +2,7 @@ import type { Sql } from 'postgres'
 import { connectionFault } from '../fault/connection.ts'
 import type { Fault, Note } from '../fault/fault.ts'
 import { connectReplication } from '../source/connect.ts'
-import { quoteName } from '../source/slot.ts'
+import { quoteName } from '../source/names.ts'
 
 interface ClusterFacts {
   readonly version: number

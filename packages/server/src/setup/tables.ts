@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres'
 import type { Collection } from '../definition/definition.ts'
 import type { Fault, Note } from '../fault/fault.ts'
-import { qualifiedName, quoteName } from '../source/slot.ts'
+import { qualifiedName, quoteName } from '../source/names.ts'
 
 interface TableFacts {
   readonly kind: string
@@ -54,7 +54,7 @@ export async function inspectTables(
     if (facts.kind === 'p')
       notes.push({
         code: 'partitions',
-        message: `Table ${shown(collection)} is partitioned. Rows that go with TRUNCATE, DETACH or DROP of a single partition are not told to clients; delete them, or restart after it.`,
+        message: `Table ${shown(collection)} is partitioned. What TRUNCATE, DETACH, ATTACH or DROP does to a single partition is not in the stream: seconds later, all clients start from a snapshot.`,
       })
   }
   return { faults, notes }

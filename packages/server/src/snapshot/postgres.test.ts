@@ -132,6 +132,19 @@ describe('rows', () => {
     expect(rows[0]?.map(({ key }) => key)).toEqual(['1', '2', '3'])
   })
 
+  it('of tables that inherit are not among them, as in the stream; those of partitions are', async () => {
+    await sql.unsafe(`
+      CREATE TABLE e (id int PRIMARY KEY); CREATE TABLE e_child () INHERITS (e);
+      INSERT INTO e VALUES (1); INSERT INTO e_child VALUES (2);
+      CREATE TABLE f (id int PRIMARY KEY) PARTITION BY RANGE (id);
+      CREATE TABLE f_low PARTITION OF f FOR VALUES FROM (0) TO (10); INSERT INTO f VALUES (3)`)
+    const parts = ['e', 'f'].map((name) => tableCollection(name, ['id']))
+    const { rows } = await snapshots.read(
+      parts.map((collection) => ({ collection, columns: [0], where: [[]] })),
+    )
+    expect(rows.map((each) => each.map(({ key }) => key))).toEqual([['1'], ['3']])
+  })
+
   it('of transactions that are open do not show, and their xids are told', async () => {
     await sql.unsafe('CREATE TABLE d (id int PRIMARY KEY)')
     const d = tableCollection('d', ['id'])

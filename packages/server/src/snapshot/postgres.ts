@@ -4,7 +4,7 @@ import type { Collection } from '../definition/definition.ts'
 import { TypeCatalog } from '../source/catalog.ts'
 import { connect } from '../source/connect.ts'
 import { type Encoder, keyEncoderOf } from '../source/encoder.ts'
-import { qualifiedName, quoteName } from '../source/slot.ts'
+import { qualifiedName, quoteName } from '../source/names.ts'
 import type { SnapshotPart, SnapshotRead, SnapshotReader, SnapshotRow, Visibility } from './snapshot.ts'
 
 export interface PostgresSnapshotOptions {
@@ -75,7 +75,12 @@ class PostgresSnapshots implements PostgresSnapshotReader {
     const names = numbers.map((column) => quoteName(collection.columns[column] ?? ''))
     const keys = collection.key.map((column) => numbers.indexOf(column))
     const order = collection.key.map((column) => quoteName(collection.columns[column] ?? '')).join(', ')
-    const query = `SELECT ${names.join(', ')} FROM ${qualifiedName(collection)} WHERE ${where} ORDER BY ${order}`
+    const [table] = await tx<{ only: string }[]>`
+      SELECT CASE relkind WHEN 'p' THEN '' ELSE 'ONLY ' END AS only
+      FROM pg_class WHERE oid = to_regclass(${qualifiedName(collection)})`
+    // Rows of tables that inherit from it come in the stream as those tables' own.
+    const from = (table?.only ?? '') + qualifiedName(collection)
+    const query = `SELECT ${names.join(', ')} FROM ${from} WHERE ${where} ORDER BY ${order}`
     const rows: SnapshotRow[] = []
     let encoders: readonly Encoder[] | undefined
     const cursor = tx.unsafe(query, parameters).raw().cursor(this.#batchRows)

@@ -7,9 +7,13 @@ import { type RowFields, TupleView } from './tuple.ts'
 /** Hands the rows of one relation to the sink, once per collection that is made of its table. */
 export class Binding implements RelationReader {
   readonly #sink: SourceSink
+  /** Told once that updates cannot be told because of the replica identity. */
+  #onBlind: ((collection: Collection) => void) | undefined
   readonly #collections: readonly Collection[]
   readonly #befores: readonly TupleView[]
   readonly #afters: readonly TupleView[]
+  /** Of each collection, whether the table's replica identity holds its key and channels. */
+  readonly #identified: readonly boolean[]
 
   constructor(
     sink: SourceSink,
@@ -18,8 +22,10 @@ export class Binding implements RelationReader {
     types: TypeCatalog,
     before: RowFields,
     after: RowFields,
+    onBlind: (collection: Collection) => void,
   ) {
     this.#sink = sink
+    this.#onBlind = onBlind
     this.#collections = collections
     const befores: TupleView[] = []
     const afters: TupleView[] = []
@@ -34,6 +40,7 @@ export class Binding implements RelationReader {
     }
     this.#befores = befores
     this.#afters = afters
+    this.#identified = collections.map((collection) => isIdentified(collection, relation))
   }
 
   change(event: RowEvent, hasBefore: boolean): void {
@@ -42,11 +49,25 @@ export class Binding implements RelationReader {
       const before = this.#befores[i]
       const after = this.#afters[i]
       if (collection === undefined || before === undefined || after === undefined) return
-      this.#sink.change(collection, hasBefore ? before : null, event === 'destroy' ? null : after, event)
+      // Without its old version, an update leaves key and channels alone only where they are the identity.
+      const isBlind = event === 'update' && !hasBefore && this.#identified[i] !== true
+      if (isBlind) {
+        this.#onBlind?.(collection)
+        this.#onBlind = undefined
+      }
+      if (isBlind || (event !== 'destroy' && after.isTooLong)) this.#sink.untold(collection)
+      else this.#sink.change(collection, hasBefore ? before : null, event === 'destroy' ? null : after, event)
     }
   }
 
   truncate(): void {
     for (const collection of this.#collections) this.#sink.truncate(collection)
   }
+}
+
+/** The identity may change at any time: with ALTER TABLE, or in a partition that was made without it. */
+function isIdentified({ columns, key, channels }: Collection, relation: Relation): boolean {
+  return [...key, ...channels.flatMap((channel) => channel.columns)].every((number) =>
+    relation.columns.some(({ name, identity }) => identity && name === columns[number]),
+  )
 }

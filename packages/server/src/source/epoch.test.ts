@@ -2,6 +2,7 @@ import { createDatabase, eventually } from '@lockstep/testing'
 import type { Sql } from 'postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SourceHarness } from './harness.ts'
+import { tableCollection } from './recording-sink.ts'
 
 let harness: SourceHarness
 let sql: Sql
@@ -54,14 +55,29 @@ describe('start and restart', () => {
       'the publication lost a table',
       { change: 'ALTER PUBLICATION % DROP TABLE tasks' },
       'one',
-      /not in the publication/,
+      /publication was altered/,
+    ],
+    [
+      'the publication was given a filter',
+      { change: 'ALTER PUBLICATION % SET TABLE items WHERE (id > 9), tasks' },
+      'one',
+      /publication was altered/,
+    ],
+    [
+      'the publication was away for a while',
+      {
+        change:
+          'DROP PUBLICATION %; CREATE PUBLICATION % FOR TABLE items, tasks WITH (publish_via_partition_root)',
+      },
+      'one',
+      /publication was altered/,
     ],
   ] as const)('G11: begins a new epoch, loudly, when %s', async (_, facts, fingerprint, reason) => {
     const first = await start()
     await first.source.close()
     if ('change' in facts) {
       if (facts.change === 'drop slot') await dropSlot()
-      else await sql.unsafe(facts.change.replace('%', harness.database.name))
+      else await sql.unsafe(facts.change.replaceAll('%', harness.database.name))
     }
     const second = await start({ fingerprint })
     expect(second.sink.epochs[0]?.epoch).not.toBe(first.sink.epochs[0]?.epoch)
@@ -95,6 +111,67 @@ describe('start and restart', () => {
     await sql`INSERT INTO tasks VALUES (1, 1)`
     await source.barrier()
     expect(sink.events).toHaveLength(1)
+  })
+
+  it.each([
+    ['a partition is truncated', 'TRUNCATE low', /truncated/],
+    ['a partition is detached', 'ALTER TABLE parts DETACH PARTITION low', /detached/],
+    ['a partition is dropped', 'DROP TABLE low', /dropped/],
+    [
+      'a table is attached as a partition',
+      'ALTER TABLE parts ATTACH PARTITION more FOR VALUES FROM (20) TO (30)',
+      /attached/,
+    ],
+  ])('G11: begins a new epoch when %s, of which the stream does not tell', async (_, change, reason) => {
+    await sql.unsafe(`
+      CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);
+      CREATE TABLE low PARTITION OF parts FOR VALUES FROM (0) TO (10);
+      CREATE TABLE more (id int PRIMARY KEY); INSERT INTO parts VALUES (1); INSERT INTO more VALUES (20)`)
+    const collections = [tableCollection('parts', ['id'])]
+    const { sink, source, lines } = await start({ collections, pollMs: 20 })
+    await sql.unsafe(
+      `CREATE TABLE high PARTITION OF parts FOR VALUES FROM (10) TO (20); INSERT INTO parts VALUES (11)`,
+    )
+    await source.barrier()
+    await eventually(async () => {
+      const [row] =
+        await sql`SELECT fingerprint ~ ('"' || 'high'::regclass::oid || '"') AS known FROM lockstep.state`
+      expect(row?.known).toBe(true)
+    })
+    expect([sink.events.length, sink.epochs.length]).toEqual([1, 1])
+    await sql.unsafe(change)
+    await eventually(() => sink.epochs.length === 2)
+    expect(lines.join('\n')).toMatch(reason)
+  })
+
+  it.each([
+    ['a column', 'ALTER TABLE items RENAME title TO name', 'ALTER TABLE items RENAME name TO title'],
+    ['a table', 'ALTER TABLE items RENAME TO things', 'ALTER TABLE things RENAME TO items'],
+  ])('G11: begins a new epoch when %s has its name again', async (_, change, back) => {
+    const { sink, source, lines } = await start({ pollMs: 20 })
+    await sql`INSERT INTO items VALUES (1, 'a', 'b')`
+    await source.barrier()
+    await sql.unsafe(
+      `${change}; INSERT INTO ${change.includes('things') ? 'things' : 'items'} (id) VALUES (2); ${back}`,
+    )
+    await eventually(() => sink.epochs.length === 2)
+    expect(lines.join('\n')).toMatch(/can be told again/)
+    await eventually(() => source.status().connected)
+    await sql`INSERT INTO items VALUES (3, 'a', 'b')`
+    await source.barrier()
+    expect(sink.events.map(({ after }) => after?.[0])).toEqual(['1', '3'])
+  })
+
+  it('goes on with the other tables when one is gone', async () => {
+    const { sink, source } = await start({ pollMs: 20 })
+    await sql`DROP TABLE items`
+    await eventually(() => sink.epochs.length === 2)
+    await eventually(() => source.status().connected)
+    await sql`INSERT INTO tasks VALUES (1, 1)`
+    await source.barrier()
+    expect(sink.events).toHaveLength(1)
+    await sql`CREATE TABLE items (id int PRIMARY KEY, title text, body text)`
+    await eventually(() => sink.epochs.length === 3)
   })
 
   it('waits for a slot that another process reads, then names that process', async () => {

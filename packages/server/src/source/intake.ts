@@ -3,6 +3,7 @@ import type { Logger } from '../runtime/logger.ts'
 import { barrierPrefix } from './barriers.ts'
 import { Binding } from './binding.ts'
 import type { TypeCatalog } from './catalog.ts'
+import { qualifiedName } from './names.ts'
 import { PgoutputDecoder, type PgoutputReceiver, type Relation, type RelationReader } from './pgoutput.ts'
 import type { RowEvent, SourceSink } from './source.ts'
 import type { RowFields } from './tuple.ts'
@@ -41,6 +42,11 @@ export class Intake implements PgoutputReceiver {
   readonly #shapes = new Map<Collection, string>()
   readonly #relationOids = new Map<Collection, number>()
   readonly #stopped = new Set<Collection>()
+
+  /** Collections whose changes are left out. */
+  get stopped(): readonly Collection[] {
+    return [...this.#stopped]
+  }
 
   constructor(options: IntakeOptions) {
     this.#options = options
@@ -104,7 +110,13 @@ export class Intake implements PgoutputReceiver {
     }
     const usable = wanted.filter((collection) => this.#fits(collection, relation))
     if (usable.length === 0) return undefined
-    const make = (): Binding => new Binding(this.#options.sink, relation, usable, types, before, after)
+    const make = (): Binding =>
+      new Binding(this.#options.sink, relation, usable, types, before, after, (collection) =>
+        this.#options.logger.error(
+          `Collection ${collection.name}: an update does not tell where its row was, so that it resets channels. Run: ` +
+            `ALTER TABLE ${qualifiedName(collection)} REPLICA IDENTITY FULL; of a partitioned table, run it for each partition.`,
+        ),
+      )
     const reader = new Gate(this, make)
     if (relation.columns.some((column) => !types.knows(column.typeOid))) {
       this.#untyped.push(reader)

@@ -156,6 +156,7 @@ describe('a large transaction', () => {
       commit: nothing,
       message: nothing,
       truncate: nothing,
+      untold: nothing,
       progress: nothing,
       epoch: nothing,
       change: (_collection, _before, after) => {

@@ -1,6 +1,14 @@
 import { readLsn } from './lsn.ts'
 import type { RowEvent } from './source.ts'
-import { kindAbsent, kindNull, kindText, kindUnchanged, RowFields } from './tuple.ts'
+import {
+  kindAbsent,
+  kindNull,
+  kindText,
+  kindTooLong,
+  kindUnchanged,
+  RowFields,
+  valueBytesMax,
+} from './tuple.ts'
 
 /** A table as the stream describes it. */
 export interface Relation {
@@ -162,7 +170,9 @@ export class PgoutputDecoder {
     const prefix = this.#text()
     const length = this.#bytes.readUInt32BE(this.#take(4))
     const at = this.#take(length)
-    this.#receiver.message((flags & 1) === 1, lsn, prefix, this.#bytes.toString('utf8', at, at + length))
+    // Longer ones are not read: not ours, or nonsense.
+    const content = length > valueBytesMax ? '' : this.#bytes.toString('utf8', at, at + length)
+    this.#receiver.message((flags & 1) === 1, lsn, prefix, content)
   }
 
   #relation(): void {
@@ -208,6 +218,7 @@ export class PgoutputDecoder {
     const end = this.#end
     let at = this.#take(2)
     fields.bytes = bytes
+    fields.hasTooLong = false
     const count = bytes.readUInt16BE(at)
     if (count !== relation.columnCount) throw new PgoutputError(`a row of ${count} columns at byte ${at}`)
     at += 2
@@ -224,6 +235,10 @@ export class PgoutputDecoder {
         starts[column] = at
         at += length
         ends[column] = at
+        if (length > valueBytesMax) {
+          kinds[column] = kindTooLong
+          fields.hasTooLong = true
+        }
       } else if (kind === kindNull) {
         kinds[column] = keyOnly && relation.identity[column] !== true ? kindAbsent : kindNull
       } else if (kind === kindUnchanged) kinds[column] = kindUnchanged

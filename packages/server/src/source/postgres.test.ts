@@ -1,9 +1,11 @@
+import { parseChannelPattern } from '@lockstep/protocol'
 import { createDatabase, eventually } from '@lockstep/testing'
 import type { Sql } from 'postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Collection } from '../definition/definition.ts'
 import { eventsOf, SourceHarness } from './harness.ts'
 import { tableCollection } from './recording-sink.ts'
+import { valueBytesMax } from './tuple.ts'
 
 const items = SourceHarness.items
 let harness: SourceHarness
@@ -64,6 +66,37 @@ describe('rows', () => {
       before: ['1', undefined],
       after: ['2', '7'],
     })
+  })
+
+  it('says that it cannot tell a change of a row whose old version tells neither channel nor value', async () => {
+    const moving = tableCollection('items', ['id', 'title', 'body'], {
+      channels: [{ template: parseChannelPattern('in/:title'), columns: [1] }],
+    })
+    const running = await start({ collections: [moving] })
+    await sql`INSERT INTO items VALUES (1, 'a', 'b'), (2, 'a', 'b')`
+    await sql`UPDATE items SET title = 'c' WHERE id = 1`
+    await sql`ALTER TABLE items REPLICA IDENTITY DEFAULT`
+    await sql`UPDATE items SET title = 'd' WHERE id = 1`
+    await sql`UPDATE items SET title = 'd' WHERE id = 1`
+    await sql`ALTER TABLE items REPLICA IDENTITY FULL`
+    await sql`UPDATE items SET title = 'e' WHERE id = 1`
+    const kinds = (await eventsOf(running)).map(({ kind }) => kind)
+    expect(kinds).toEqual(['create', 'create', 'update', 'untold', 'untold', 'update'])
+    expect(running.lines.filter((line) => /REPLICA IDENTITY FULL/.test(line))).toHaveLength(1)
+  })
+
+  it('says that it cannot tell a value that is too long for a string, and goes on', async () => {
+    const running = await start()
+    await sql`INSERT INTO items SELECT 1, 'a', repeat('x', ${valueBytesMax + 1})`
+    await sql`UPDATE items SET title = 'b'`
+    await sql`UPDATE items SET body = 'short'`
+    await sql`DELETE FROM items`
+    expect((await eventsOf(running)).map(({ kind, after }) => [kind, after])).toEqual([
+      ['untold', undefined],
+      ['update', ['1', '"b"', undefined]],
+      ['update', ['1', '"b"', '"short"']],
+      ['destroy', undefined],
+    ])
   })
 
   it('tells TRUNCATE of several tables', async () => {

@@ -12,18 +12,10 @@ import { Barriers } from './barriers.ts'
 import { TypeCatalog } from './catalog.ts'
 import { connect } from './connect.ts'
 import { Intake } from './intake.ts'
-import {
-  currentEpoch,
-  type Epoch,
-  ensureState,
-  firstLog,
-  newEpoch,
-  type SlotPlan,
-  slotNameOf,
-  whyNewEpoch,
-} from './slot.ts'
+import { currentEpoch, type Epoch, ensureState, firstLog, newEpoch, slotNameOf, whyNewEpoch } from './slot.ts'
 import type { Source, SourceSink, SourceStatus } from './source.ts'
 import { ReplicationStream } from './stream.ts'
+import type { SlotPlan } from './terms.ts'
 
 export interface PostgresSourceOptions {
   readonly url: string
@@ -192,7 +184,7 @@ class PostgresSource implements Source {
   }
 
   async #ensureEpoch(): Promise<Epoch> {
-    const why = await whyNewEpoch(this.#sql, this.#plan)
+    const why = await whyNewEpoch(this.#sql, this.#plan, this.#intake?.stopped)
     if (why === undefined) return currentEpoch(this.#sql, this.#plan.slot)
     const epoch = await newEpoch(this.#sql, this.#plan, this.#runtime, this.#logger)
     const text = `A new log begins (epoch ${epoch.epoch}): ${why}. All clients start from a snapshot.`
@@ -307,7 +299,7 @@ class PostgresSource implements Source {
 
   async #look(): Promise<void> {
     if (this.#stream === undefined) return
-    const why = await whyNewEpoch(this.#sql, this.#plan)
+    const why = await whyNewEpoch(this.#sql, this.#plan, this.#intake?.stopped)
     if (why !== undefined && !this.#closed) {
       this.#logger.error(`The log cannot be continued: ${why}.`)
       await this.#stream?.close()

@@ -10,7 +10,7 @@ export interface RecordedTransaction {
 }
 
 export interface RecordedEvent {
-  readonly kind: RowEvent | 'truncate' | 'message'
+  readonly kind: RowEvent | 'truncate' | 'untold' | 'message'
   /** Collection name, or the message. */
   readonly of: string
   /** JSON text per column; undefined where the tuple does not hold it. */
@@ -42,6 +42,10 @@ export class RecordingSink implements SourceSink {
 
   truncate(collection: Collection): void {
     this.#push({ kind: 'truncate', of: collection.name })
+  }
+
+  untold(collection: Collection): void {
+    this.#push({ kind: 'untold', of: collection.name })
   }
 
   message(content: string): void {

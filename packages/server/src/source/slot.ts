@@ -3,14 +3,8 @@ import type { Collection } from '../definition/definition.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { parseLsn } from './lsn.ts'
-
-/** What a slot must agree with for its log to be continued. */
-export interface SlotPlan {
-  readonly slot: string
-  readonly publication: string
-  readonly collections: readonly Collection[]
-  readonly fingerprint: string
-}
+import { qualifiedName, quoteName, tablesOf } from './names.ts'
+import { currentTerms, readTerms, type SlotPlan, whyTermsDiffer } from './terms.ts'
 
 /** An epoch of the log: positions of the same epoch can be compared. */
 export interface Epoch {
@@ -24,20 +18,6 @@ export function isSlotName(name: string): boolean {
   return /^[a-z0-9_]{1,63}$/.test(name)
 }
 
-/** A name as SQL takes it: `"a ""b"""`. */
-export function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
-}
-
-export function qualifiedName(collection: Collection): string {
-  return `${quoteName(collection.schema)}.${quoteName(collection.table)}`
-}
-
-/** Tables of the collections, each once. */
-export function tablesOf(collections: readonly Collection[]): readonly string[] {
-  return [...new Set(collections.map(qualifiedName))]
-}
-
 export const stateTableSql = `
   CREATE SCHEMA IF NOT EXISTS lockstep;
   CREATE TABLE IF NOT EXISTS lockstep.state (
@@ -48,12 +28,6 @@ export const stateTableSql = `
     barrier bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now()
   )`
-
-export function publicationSql(publication: string, collections: readonly Collection[]): string {
-  const tables = tablesOf(collections)
-  const list = tables.length === 0 ? '' : ` FOR TABLE ${tables.join(', ')}`
-  return `CREATE PUBLICATION ${quoteName(publication)}${list} WITH (publish_via_partition_root = true)`
-}
 
 /** Creates Lockstep's schema and tables where they are missing. */
 export async function ensureState(sql: Sql): Promise<void> {
@@ -74,8 +48,15 @@ export async function ensureState(sql: Sql): Promise<void> {
 /** The reason that is none to worry about: nobody has a position yet. */
 export const firstLog = 'there is no replication slot yet'
 
-/** Why the log of this slot cannot be continued; undefined: it can. */
-export async function whyNewEpoch(sql: Sql, plan: SlotPlan): Promise<string | undefined> {
+/**
+ * Why the log of this slot cannot be continued; undefined: it can. `stopped`: collections whose changes the
+ * stream has left out.
+ */
+export async function whyNewEpoch(
+  sql: Sql,
+  plan: SlotPlan,
+  stopped: readonly Collection[] = [],
+): Promise<string | undefined> {
   const [state] = await sql`
     SELECT fingerprint, system = (SELECT system_identifier::text FROM pg_control_system()) AS same_system
     FROM lockstep.state WHERE slot = ${plan.slot}`
@@ -93,40 +74,26 @@ export async function whyNewEpoch(sql: Sql, plan: SlotPlan): Promise<string | un
     return `the replication slot was invalidated (${facts.invalidation_reason ?? facts.wal_status})`
   if (state === undefined) return 'the replication slot is not one of this server'
   if (state.same_system !== true) return 'this is another database cluster'
-  if (state.fingerprint !== (await wholeFingerprint(sql, plan)))
-    return 'the definition or a column type changed'
-  return whyPublicationDiffers(sql, plan)
+  const before = readTerms(state.fingerprint)
+  const now = await currentTerms(sql, plan)
+  const why = before === undefined ? 'it was begun by an older version' : whyTermsDiffer(before, now)
+  if (why !== undefined) return why
+  // Partitions that were made since are told of, and are to be there from now on.
+  const terms = JSON.stringify(now)
+  if (terms !== state.fingerprint)
+    await sql`UPDATE lockstep.state SET fingerprint = ${terms} WHERE slot = ${plan.slot} AND fingerprint = ${state.fingerprint}`
+  for (const collection of stopped)
+    if (await isWhole(sql, collection)) return `collection ${collection.name} can be told again`
+  return undefined
 }
 
-/** Why the publication does not publish what the collections need; undefined: it does. */
-export async function whyPublicationDiffers(sql: Sql, plan: SlotPlan): Promise<string | undefined> {
-  const [publication] = await sql`
-    SELECT puballtables OR pubviaroot AND pubinsert AND pubupdate AND pubdelete AND pubtruncate AS whole, pubviaroot
-    FROM pg_publication WHERE pubname = ${plan.publication}`
-  if (publication === undefined) return 'the publication is gone'
-  if (publication.whole !== true || publication.pubviaroot !== true) return 'the publication was altered'
-  const rows = await sql<{ name: string }[]>`
-    SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_publication_tables WHERE pubname = ${plan.publication}`
-  const wanted = await sql<{ name: string | null }[]>`
-    SELECT format('%I.%I', n.nspname, c.relname) AS name
-    FROM jsonb_array_elements_text(${JSON.stringify(tablesOf(plan.collections))}::text::jsonb) AS t
-    LEFT JOIN pg_class c ON c.oid = to_regclass(t) LEFT JOIN pg_namespace n ON n.oid = c.relnamespace`
-  const there = new Set(rows.map((row) => row.name))
-  const missing = wanted.some((row) => row.name === null || !there.has(row.name))
-  return missing ? 'a table is not in the publication' : undefined
-}
-
-/** The definition and the types of all its columns: a change of either makes old messages unusable. */
-async function wholeFingerprint(sql: Sql, plan: SlotPlan): Promise<string> {
-  const tables = tablesOf(plan.collections)
-  const columns = [...new Set(plan.collections.flatMap((collection) => collection.columns))]
+/** Whether the table has all declared columns. */
+async function isWhole(sql: Sql, collection: Collection): Promise<boolean> {
   const [row] = await sql`
-    SELECT md5(coalesce(string_agg(format('%s.%s:%s', attrelid, attname, atttypid), ',' ORDER BY attrelid, attname), ''))
-      AS types
-    FROM pg_attribute
-    WHERE attrelid IN (SELECT to_regclass(t) FROM jsonb_array_elements_text(${JSON.stringify(tables)}::text::jsonb) AS t)
-      AND attname IN (SELECT jsonb_array_elements_text(${JSON.stringify(columns)}::text::jsonb)) AND attnum > 0 AND NOT attisdropped`
-  return `${plan.fingerprint} ${row?.types}`
+    SELECT count(*)::int AS found FROM pg_attribute
+    WHERE attrelid = to_regclass(${qualifiedName(collection)}) AND attnum > 0 AND NOT attisdropped
+      AND attname IN (SELECT jsonb_array_elements_text(${JSON.stringify(collection.columns)}::text::jsonb))`
+  return row?.found === collection.columns.length
 }
 
 /** The epoch that stands, for a slot that `whyNewEpoch` found nothing against. */
@@ -144,9 +111,9 @@ export async function newEpoch(sql: Sql, plan: SlotPlan, runtime: Runtime, logge
   await sql`DELETE FROM lockstep.state WHERE slot = ${plan.slot}`
   await sql`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = ${plan.slot}`
   await sql.unsafe(
-    `DROP PUBLICATION IF EXISTS ${quoteName(plan.publication)}; ${publicationSql(plan.publication, plan.collections)}`,
+    `DROP PUBLICATION IF EXISTS ${quoteName(plan.publication)}; ${await publicationSql(sql, plan)}`,
   )
-  const fingerprint = await wholeFingerprint(sql, plan)
+  const fingerprint = JSON.stringify(await currentTerms(sql, plan))
   const waiting = runtime.timer(2_000, () =>
     logger.warn('Making the replication slot waits for transactions that are open now to end.'),
   )
@@ -164,6 +131,15 @@ export async function newEpoch(sql: Sql, plan: SlotPlan, runtime: Runtime, logge
   } finally {
     waiting.cancel()
   }
+}
+
+/** Of the declared tables that are there: one that was dropped does not hold up the others. */
+async function publicationSql(sql: Sql, { publication, collections }: SlotPlan): Promise<string> {
+  const tables = await sql<{ name: string }[]>`
+    SELECT t AS name FROM jsonb_array_elements_text(${JSON.stringify(tablesOf(collections))}::text::jsonb) AS t
+    WHERE to_regclass(t) IS NOT NULL`
+  const list = tables.length === 0 ? '' : ` FOR TABLE ${tables.map(({ name }) => name).join(', ')}`
+  return `CREATE PUBLICATION ${quoteName(publication)}${list} WITH (publish_via_partition_root = true)`
 }
 
 /** Up to twelve small letters and digits, as the wire position allows. */

@@ -41,6 +41,11 @@ export interface SourceSink {
    */
   change(collection: Collection, before: Tuple | null, after: Tuple | null, event: RowEvent): void
   truncate(collection: Collection): void
+  /**
+   * A row of the collection changed in a way that cannot be told: its old version does not tell key and
+   * channels, or a value is too long.
+   */
+  untold(collection: Collection): void
   /** Content of `pg_logical_emit_message(true, 'lockstep', content)`. */
   message(content: string): void
   commit(): void

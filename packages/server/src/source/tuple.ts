@@ -8,6 +8,11 @@ export const kindUnchanged = 117 // 'u': a TOASTed value that the update did not
 export const kindText = 116 // 't'
 /** Ours: the column is outside the replica identity, so its null means nothing. */
 export const kindAbsent = 0
+/** Ours: longer than `valueBytesMax`. */
+export const kindTooLong = 1
+
+/** Longest value that is told: as JSON, six times as long, it still is a string that Node.js can hold. */
+export const valueBytesMax = 67_108_864
 
 /** Where the columns of one row version lie in the network buffer. Used again for every row of a relation. */
 export class RowFields {
@@ -16,6 +21,8 @@ export class RowFields {
   readonly kinds: Uint8Array
   readonly starts: Int32Array
   readonly ends: Int32Array
+  /** Whether some value is too long to be told. */
+  hasTooLong = false
 
   constructor(columnCount: number) {
     this.kinds = new Uint8Array(columnCount)
@@ -52,6 +59,11 @@ export class TupleView implements Tuple {
   has(column: number): boolean {
     const kind = this.#kind(column)
     return kind === kindText || kind === kindNull
+  }
+
+  /** Whether a value of the collection is too long to be told. */
+  get isTooLong(): boolean {
+    return this.#fields.hasTooLong && this.#places.some((place) => this.#fields.kinds[place] === kindTooLong)
   }
 
   isNull(column: number): boolean {

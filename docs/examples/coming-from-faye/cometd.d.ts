@@ -1,0 +1,1 @@
+export declare function connect(cometd: object, url: string, token: string): void

@@ -1,0 +1,1 @@
+export declare function sendOnce(url: string, body: unknown, key?: string): Promise<Response>

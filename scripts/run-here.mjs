@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { endWithNpm } from './parent.mjs'
 import { root } from './step.mjs'
 
 /**
@@ -11,5 +12,6 @@ import { root } from './step.mjs'
 export async function runHere(path, args) {
   const file = join(root, path)
   process.argv = [process.execPath, file, ...args]
+  endWithNpm()
   await import(pathToFileURL(file).href)
 }

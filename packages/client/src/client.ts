@@ -247,11 +247,11 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
 
 /** A refusal has a code and is not worth repeating; everything else may pass. */
 function wireErrorOf(cause: unknown): WireError {
-  const { code, status, retryable } = Object(cause)
+  const { code, status, retryable, message = cause } = Object(cause)
   const final = typeof code === 'string' && retryable === false && !(status >= 500)
   return {
     code: final ? code : 'offline',
-    message: String(Object(cause).message ?? cause),
+    message: String(message),
     retryable: !final,
   }
 }

@@ -45,11 +45,9 @@ export class ChannelHandle {
   }
 
   collection(name: string): Store {
-    let store = this.stores.get(name)
-    if (store === undefined) {
-      store = new Store(this.name, name, this.#owner.applier, this.#owner, this.#owner.report)
-      this.stores.set(name, store)
-    }
+    const { applier, report } = this.#owner
+    const store = this.stores.get(name) ?? new Store(this.name, name, applier, this.#owner, report)
+    this.stores.set(name, store)
     return store
   }
 
@@ -107,11 +105,8 @@ export class ChannelHandle {
   }
 
   on(operation: string, listener: OperationListener): () => void {
-    let listeners = this.#operations.get(operation)
-    if (listeners === undefined) {
-      listeners = new Listeners()
-      this.#operations.set(operation, listeners)
-    }
+    const listeners = this.#operations.get(operation) ?? new Listeners()
+    this.#operations.set(operation, listeners)
     return listeners.add(listener)
   }
 

@@ -104,16 +104,12 @@ export class Store implements Collection<Row>, Changeable {
 
   subscribeRow(key: Key, listener: (row: Row | undefined) => void): () => void {
     const text = keyText(key)
-    let listeners = this.#rowListeners.get(text)
-    if (listeners === undefined) {
-      listeners = new Listeners()
-      this.#rowListeners.set(text, listeners)
-    }
-    const mine = listeners
-    const remove = mine.add(listener)
+    const listeners = this.#rowListeners.get(text) ?? new Listeners()
+    this.#rowListeners.set(text, listeners)
+    const remove = listeners.add(listener)
     return () => {
       remove()
-      if (mine.size === 0 && this.#rowListeners.get(text) === mine) this.#rowListeners.delete(text)
+      if (listeners.size === 0 && this.#rowListeners.get(text) === listeners) this.#rowListeners.delete(text)
     }
   }
 
@@ -185,10 +181,10 @@ export class Store implements Collection<Row>, Changeable {
   // ---- applying: only within Applier.run ------------------------------------------------------------
 
   applyChanges(changes: CollectionChanges): void {
-    for (const [key, row] of Object.entries(changes.create ?? {})) this.#put(key, Object.freeze(row))
+    for (const [key, row] of Object.entries(changes.create ?? {})) this.#put(key, row)
     for (const [key, columns] of Object.entries(changes.update ?? {})) {
       const row = this.#confirmed.get(key)
-      if (row !== undefined) this.#put(key, Object.freeze({ ...row, ...columns }))
+      if (row !== undefined) this.#put(key, { ...row, ...columns })
     }
     for (const key of changes.destroy ?? []) this.#drop(key)
   }
@@ -201,10 +197,12 @@ export class Store implements Collection<Row>, Changeable {
       this.#keyColumns = snapshot.key.map((index) => columns[index] ?? '')
       for (const values of snapshot.rows) {
         const row: Record<string, Json> = {}
-        for (let i = 0; i < columns.length; i++) row[columns[i] ?? ''] = values[i] ?? null
+        columns.forEach((column, i) => {
+          row[column] = values[i] ?? null
+        })
         const key = this.keyOf(row)
         keys.add(key)
-        this.#put(key, Object.freeze(row))
+        this.#put(key, row)
       }
     }
     for (const key of [...this.#confirmed.keys()]) if (!keys.has(key)) this.#drop(key)
@@ -261,7 +259,7 @@ export class Store implements Collection<Row>, Changeable {
     const old = this.#confirmed.get(key)
     if (old !== undefined && equal(old, row)) return
     this.#touch(key)
-    this.#confirmed.set(key, row)
+    this.#confirmed.set(key, Object.freeze(row))
   }
 
   #drop(key: string): void {

@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { platformRuntime } from './platform.ts'
 
 test('hints of a better network come from going online and from being looked at, until they are unwanted', () => {
@@ -33,4 +33,17 @@ test('a timer that is cancelled does not run', async () => {
     cancel()
   })
   expect(order).toEqual(['ran'])
+})
+
+test('a clock that is set back goes on from where it was, so that nothing waits an hour', () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: 5_000_000_000_000 })
+  try {
+    const before = platformRuntime.now()
+    vi.setSystemTime(5_000_000_000_000 - 3_600_000)
+    expect(platformRuntime.now()).toBe(before)
+    vi.setSystemTime(5_000_000_000_000 - 3_600_000 + 250)
+    expect(platformRuntime.now()).toBe(before + 250)
+  } finally {
+    vi.useRealTimers()
+  }
 })

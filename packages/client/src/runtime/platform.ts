@@ -1,8 +1,17 @@
 import type { Runtime } from './runtime.ts'
 
+/** How far the clock was set back so far, all together, and what it showed last. */
+let lag = 0
+let shown = 0
+
 /** The runtime of a browser or of Node. Touches no global until it is used. */
 export const platformRuntime: Runtime = {
-  now: () => Date.now(),
+  now() {
+    const now = Date.now()
+    lag += Math.max(0, shown - now)
+    shown = now
+    return now + lag
+  },
   random: () => Math.random(),
   timer(afterMs, run) {
     const timer = setTimeout(run, afterMs)

@@ -247,9 +247,8 @@ export class Session {
     channel.subscription.phase = status.state
     channel.cancelRetry?.()
     channel.failures = 0
-    const confirmations = channel.subscription.held.filter((message) => message.type === 'confirmed')
     this.#queue = this.#queue.filter((message) => !('channel' in message) || message.channel !== channel.name)
-    this.#queue.push(...confirmations)
+    this.#queue.push(...channel.subscription.held.filter((message) => message.type === 'confirmed'))
     channel.subscription.forget()
     channel.resetReason = undefined
     this.#applier.run(status.state === 'revoked' ? 'revoked' : 'reset', () => {
@@ -346,7 +345,7 @@ export class Session {
   }
 
   #isOwn(message: TransactionMessage | Operations): boolean {
-    return message.session !== undefined && this.ids.has(message.session)
+    return this.ids.has(message.session ?? '')
   }
 
   // ---- the connection -------------------------------------------------------------------------------

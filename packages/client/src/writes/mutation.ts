@@ -30,14 +30,8 @@ export interface Mutation {
 
 /** Something that others wait for, and that happens once. */
 export class Gate {
-  readonly passed: Promise<void>
-  readonly open: () => void
-
-  constructor() {
-    let open = (): void => {}
-    this.passed = new Promise((resolve) => {
-      open = resolve
-    })
-    this.open = open
-  }
+  open: () => void = () => {}
+  readonly passed: Promise<void> = new Promise((resolve) => {
+    this.open = resolve
+  })
 }

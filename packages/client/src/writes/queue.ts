@@ -126,10 +126,9 @@ export class WriteQueue implements Confirmations {
     const ahead: Promise<void>[] = []
     for (const other of this.#mutations.values()) {
       for (const mine of effects) {
-        const same = other.effects.find(({ store, key }) => store === mine.store && key === mine.key)
-        if (same === undefined) continue
         // The real key of a new row is known for sure only when its creation has come back.
-        ahead.push((mine.key.startsWith(temporaryPrefix) ? other.finished : other.replied).passed)
+        if (other.effects.some(({ store, key }) => store === mine.store && key === mine.key))
+          ahead.push((mine.key.startsWith(temporaryPrefix) ? other.finished : other.replied).passed)
       }
     }
     return ahead
@@ -173,7 +172,7 @@ export class WriteQueue implements Confirmations {
   ): Promise<WriteError | { readonly body: Json | undefined }> {
     let cancel = (): void => {}
     const late = new Promise<never>((_, reject) => {
-      cancel = this.#timer(replyMs, () => reject())
+      cancel = this.#timer(replyMs, reject)
     })
     try {
       const reply = await Promise.race([this.#runtime.fetch(url, request), late])
@@ -287,7 +286,7 @@ export class WriteQueue implements Confirmations {
   }
 
   barrierFailed(id: number): boolean {
-    const waiting = [...this.#mutations.values()].filter(({ barrier }) => barrier === id)
+    const waiting = [...this.#mutations.values()].filter((mutation) => mutation.barrier === id)
     for (const mutation of waiting) mutation.barrier = undefined
     if (waiting.length > 0) this.#timer(confirmMs, () => this.#askBarrier())
     return waiting.length > 0

@@ -20,3 +20,17 @@ test('M8: whenever a connection comes, it hears a heartbeat once per interval, f
     room.runtime.advance(1_300)
   }
 })
+
+test('M8: a clock that is set back by an hour holds up no heartbeat', async () => {
+  const heartbeatMs = 16_000
+  const room = new Room({ heartbeatMs })
+  const visitor = room.join('s1')
+  await visitor.subscribe('room/1')
+  await settle()
+  room.runtime.setBack(3_600_000)
+  for (let interval = 0; interval < 3; interval++) {
+    visitor.got.length = 0
+    room.runtime.advance(heartbeatMs)
+    expect(visitor.heard, `interval ${interval}`).toEqual(['heartbeat'])
+  }
+})

@@ -58,8 +58,10 @@ export class Heartbeat {
   #schedule(): void {
     if (this.#closed) return
     const now = this.#runtime.now()
-    // Late timers must not add up; but after a standstill nobody gets two turns in a row.
-    this.#dueAt = Math.max(this.#dueAt + this.#limits.heartbeatMs / parts, now)
+    const stepMs = this.#limits.heartbeatMs / parts
+    // Late timers must not add up; but after a standstill nobody gets two turns in a row, and a clock that was
+    // set back does not make everyone wait.
+    this.#dueAt = Math.min(Math.max(this.#dueAt + stepMs, now), now + stepMs)
     this.#timer = this.#runtime.timer(this.#dueAt - now, () => {
       this.#beat()
       this.#schedule()

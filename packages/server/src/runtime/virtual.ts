@@ -52,6 +52,12 @@ export class VirtualRuntime implements Runtime {
     for (const run of turn) run()
   }
 
+  /** Sets the clock back, as an operator does: what is planned comes as much time from now as it did. */
+  setBack(ms: number): void {
+    this.#now -= ms
+    for (const timer of this.#timers) timer.at -= ms
+  }
+
   /** Moves the clock, running timers in order of their times. */
   advance(ms: number): void {
     const end = this.#now + ms

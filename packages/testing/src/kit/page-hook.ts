@@ -1,5 +1,7 @@
 import type { BrowserContext, Page } from 'playwright-core'
+import { watchBayeux } from './bayeux-link.ts'
 import { type WatchedLink, watchLink } from './link.ts'
+import { watchCarriers } from './page-carriers.ts'
 
 /** What pages of a watched context have as `globalThis.lockstepTest`. */
 export interface PageHook {
@@ -11,7 +13,8 @@ export interface PageHook {
 
 /** Puts the hook into every page that the context opens from now on, before the page's own scripts. */
 export async function addPageHook(context: BrowserContext): Promise<void> {
-  await context.addInitScript(`(${installPageHook.toString()})(${watchLink.toString()})`)
+  const parts = [watchLink, watchBayeux, watchCarriers].map(String).join(', ')
+  await context.addInitScript(`(${installPageHook.toString()})(${parts})`)
 }
 
 /** Asks again where the page goes to another address meanwhile. */
@@ -33,53 +36,91 @@ export async function askPage(page: Page, question: keyof PageHook): Promise<voi
 }
 
 /** Runs inside pages, as its own source text: it must use nothing from outside. */
-function installPageHook(watch: (send: (text: string) => void) => WatchedLink): void {
+function installPageHook(
+  watch: typeof watchLink,
+  watchFaye: typeof watchBayeux,
+  carriersOf: typeof watchCarriers,
+): void {
   const links = new Set<WatchedLink>()
   const opening = new Set<Promise<void>>()
   let writes = 0
   const looks = new Set<() => void>()
+  const begun = (): void => {
+    writes++
+  }
+  const ended = (): void => {
+    writes--
+    for (const look of [...looks]) look()
+  }
+  const isReading = (method: string): boolean => method === 'GET' || method === 'HEAD'
+  /** Such requests are held, and say nothing of what the application writes. */
+  const isBayeux = (body: unknown): boolean => typeof body === 'string' && /"channel":\s*"\//.test(body)
 
   const PlainSocket = globalThis.WebSocket
   globalThis.WebSocket = class extends PlainSocket {
-    readonly #link: WatchedLink
+    /** Undefined: not known yet who speaks here, or nobody of ours. */
+    #link: WatchedLink | undefined
 
     constructor(...[url, protocols]: ConstructorParameters<typeof PlainSocket>) {
       super(url, protocols)
-      const link = watch((text) => super.send(text))
-      this.#link = link
       const opened = new Promise<void>((resolve) => {
         // By the next task the client has said hello.
         for (const event of ['open', 'close']) this.addEventListener(event, () => setTimeout(resolve))
       }).then(() => void opening.delete(opened))
       opening.add(opened)
       // Told before the client's own listeners; by the next task those have run.
-      this.addEventListener('message', ({ data }) => setTimeout(() => link.came(String(data))))
+      this.addEventListener('message', ({ data }) => setTimeout(() => this.#link?.came(String(data))))
       this.addEventListener('close', () => {
-        links.delete(link)
-        link.closed()
+        if (this.#link === undefined) return
+        links.delete(this.#link)
+        this.#link.closed()
       })
     }
 
     override send(data: Parameters<WebSocket['send']>[0]): void {
       if (typeof data === 'string') {
-        // Other sockets of the page are none of ours: a client says hello first.
-        if (data.includes('"hello"')) links.add(this.#link)
-        this.#link.sent(data)
+        // Other sockets of the page are none of ours.
+        const speaks = data.includes('"hello"') ? watch : data.includes('"/meta/') ? watchFaye : undefined
+        if (this.#link === undefined && speaks !== undefined) {
+          this.#link = speaks((text) => super.send(text))
+          links.add(this.#link)
+        }
+        this.#link?.sent(data)
       }
       super.send(data)
     }
   }
 
-  const plainFetch = globalThis.fetch
+  const plainFetch = globalThis.fetch.bind(globalThis)
+  const carriedFetch = carriersOf(plainFetch, watch, links)
   globalThis.fetch = async (...request) => {
-    const method = new Request(...request).method
-    if (method === 'GET' || method === 'HEAD') return plainFetch(...request)
-    writes++
+    const carried = carriedFetch(...request)
+    if (carried !== undefined) return carried
+    if (isReading(new Request(...request).method) || isBayeux(request[1]?.body)) return plainFetch(...request)
+    begun()
     try {
       return await plainFetch(...request)
     } finally {
-      writes--
-      for (const look of [...looks]) look()
+      ended()
+    }
+  }
+
+  const PlainXhr = globalThis.XMLHttpRequest
+  globalThis.XMLHttpRequest = class extends PlainXhr {
+    #reads = true
+
+    override open(...[method, url, ...more]: [method: string, url: string | URL, ...more: unknown[]]): void {
+      this.#reads = isReading(method.toUpperCase())
+      // One of two forms, with what else the page gives.
+      Reflect.apply(super.open, this, [method, url, ...more])
+    }
+
+    override send(body?: Parameters<XMLHttpRequest['send']>[0]): void {
+      if (!this.#reads && !isBayeux(body)) {
+        begun()
+        this.addEventListener('loadend', ended, { once: true })
+      }
+      super.send(body)
     }
   }
 

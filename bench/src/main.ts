@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { bayeux } from './bayeux/bayeux.ts'
 import type { Bench, BenchReport } from './bench.ts'
 import { bundle } from './bundle/bundle.ts'
 import { decode } from './decode/decode.ts'
@@ -10,7 +11,7 @@ import { within } from './process/deadline.ts'
 import { formatTable } from './report/table.ts'
 import { resumeStorm } from './resume-storm/resume-storm.ts'
 
-const benches: readonly Bench[] = [fanout, decode, latency, memory, resumeStorm, bundle]
+const benches: readonly Bench[] = [fanout, decode, latency, memory, resumeStorm, bayeux, bundle]
 
 const usage = `npm run bench -- [name ...] [--json] [--quick]
 names: ${benches.map(({ name }) => name).join(' ')} (default: all)`

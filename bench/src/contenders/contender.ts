@@ -15,7 +15,7 @@ export interface Contender {
   close(): Promise<void> | void
 }
 
-export type ContenderName = 'bare' | 'bare16' | 'ws' | 'socket.io' | 'faye' | 'lockstep'
+export type ContenderName = 'bare' | 'bare16' | 'ws' | 'socket.io' | 'faye' | 'lockstep' | 'lockstep-bayeux'
 
 /** The row that changes has the key 17 and gets this title at the n-th change. */
 export function titleOf(n: number): string {

@@ -13,7 +13,7 @@ export async function startFaye(): Promise<Contender> {
   let sent = 0
   return {
     port,
-    dialect: () => ({ kind: 'faye', channel: '/project/1' }),
+    dialect: () => ({ kind: 'bayeux', channel: '/project/1' }),
     send(count) {
       for (let k = 0; k < count; k++) {
         void client.publish('/project/1', messageOf(sent++))

@@ -1,6 +1,7 @@
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import { collection, defaultLimits, defineSync, silentLogger } from '@lockstep/server'
 import { compileSync, Engine, nodeRuntime, type SnapshotReader } from '@lockstep/server/stages'
+import type { DialectChoice } from '../load/dialect.ts'
 import { listen } from '../load/listen.ts'
 import { type Contender, titleOf } from './contender.ts'
 import { HandSource } from './hand-source.ts'
@@ -26,11 +27,46 @@ const emptySnapshots: SnapshotReader = {
 
 const hourMs = 3_600_000
 
+/** How subscribers come to a started engine, and what it is told by hand. */
+interface Carried {
+  attach(engine: Engine, http: Server): void
+  dialect(tokens: readonly string[]): DialectChoice
+}
+
 /**
  * Lockstep from the source's sink on: routing, bus, log, hub and WebSockets as in production, with real
  * sessions and subscriptions. Only decoding is missing, which the `decode` bench measures.
  */
-export async function startLockstep(): Promise<Contender> {
+export function startLockstep(): Promise<Contender> {
+  return start({
+    attach: (engine, http) => {
+      http.on('upgrade', (request, socket, head) => engine.upgrade(request, socket, head))
+    },
+    dialect: (tokens) => ({ kind: 'lockstep', path: '/lockstep', channel: 'project/1', tokens }),
+  })
+}
+
+/** The same for Bayeux clients. */
+export function startLockstepBayeux(): Promise<Contender> {
+  return start({
+    attach: (engine, http) => {
+      const bayeux = engine.bayeux(
+        { timeoutMs: hourMs },
+        {
+          authenticate: async () => null,
+          addressOf: () => '',
+          isOriginAllowed: () => true,
+          isOriginListed: () => false,
+        },
+      )
+      http.on('request', (request, response) => void bayeux.request(request, response))
+      http.on('upgrade', (request, socket, head) => bayeux.upgrade(request, socket, head))
+    },
+    dialect: (tokens) => ({ kind: 'bayeux', channel: '/sync/project/1/items', tokens }),
+  })
+}
+
+async function start(carried: Carried): Promise<Contender> {
   const sync = compileSync(definition)
   const [items] = sync.collections
   if (items === undefined) throw new Error('no collection')
@@ -47,7 +83,7 @@ export async function startLockstep(): Promise<Contender> {
   })
   await engine.start()
   const http = createServer()
-  http.on('upgrade', (request, socket, head) => engine.upgrade(request, socket, head))
+  carried.attach(engine, http)
   const port = await listen(http)
   const row = (n: number): readonly string[] =>
     items.columns.map((name) =>
@@ -56,12 +92,10 @@ export async function startLockstep(): Promise<Contender> {
   let sent = 0
   return {
     port,
-    dialect: (subscribers) => ({
-      kind: 'lockstep',
-      path: '/lockstep',
-      channel: 'project/1',
-      tokens: Array.from({ length: subscribers }, (_, id) => engine.issueSession({ id: id + 1 }).token),
-    }),
+    dialect: (subscribers) =>
+      carried.dialect(
+        Array.from({ length: subscribers }, (_, id) => engine.issueSession({ id: id + 1 }).token),
+      ),
     send(count) {
       for (let k = 0; k < count; k++) {
         source.commitUpdate(row(sent), row(sent + 1))

@@ -12,7 +12,12 @@ export interface Dialect {
 export type DialectChoice =
   | { readonly kind: 'plain' }
   | { readonly kind: 'socket.io' }
-  | { readonly kind: 'faye'; readonly channel: string }
+  | {
+      readonly kind: 'bayeux'
+      readonly channel: string
+      /** Of Lockstep's sessions; Faye's own server wants none. */
+      readonly tokens?: readonly string[]
+    }
   | {
       readonly kind: 'lockstep'
       readonly path: string
@@ -26,8 +31,8 @@ export function dialectOf(choice: DialectChoice): Dialect {
       return { path: '/', silent: true, opening: () => undefined, answer: () => ({}) }
     case 'socket.io':
       return socketIo
-    case 'faye':
-      return faye(choice.channel)
+    case 'bayeux':
+      return bayeux(choice.channel, choice.tokens)
     case 'lockstep':
       return lockstep(choice.path, choice.channel, choice.tokens)
   }
@@ -47,14 +52,22 @@ const socketIo: Dialect = {
 }
 
 /** Bayeux 1.0: handshake, subscribe, then a connect, which the server holds. */
-function faye(channel: string): Dialect {
+function bayeux(channel: string, tokens: readonly string[] | undefined): Dialect {
+  const handshake = {
+    channel: '/meta/handshake',
+    version: '1.0',
+    supportedConnectionTypes: ['websocket'],
+    id: '1',
+  }
   return {
     path: '/bayeux',
     silent: false,
-    opening: () =>
-      JSON.stringify([
-        { channel: '/meta/handshake', version: '1.0', supportedConnectionTypes: ['websocket'], id: '1' },
-      ]),
+    opening: (subscriber) => {
+      const token = tokens?.[subscriber]
+      return JSON.stringify([
+        token === undefined ? handshake : { ...handshake, ext: { lockstep: { token } } },
+      ])
+    },
     answer(text) {
       const replies: unknown = JSON.parse(text)
       for (const reply of Array.isArray(replies) ? replies : [replies]) {

@@ -130,7 +130,7 @@ export class Engine {
   /** Serves Faye and CometD clients as well. */
   bayeux(
     options: BayeuxOptions,
-    asking: Pick<BayeuxParts, 'authenticate' | 'isOriginAllowed' | 'isOriginListed'>,
+    asking: Pick<BayeuxParts, 'authenticate' | 'addressOf' | 'isOriginAllowed' | 'isOriginListed'>,
   ): BayeuxServer {
     const { sync, runtime, logger, secrets } = this.#parts
     this.#bayeux = serveBayeux(options, {

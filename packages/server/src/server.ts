@@ -12,6 +12,7 @@ import { compileSync } from './definition/compile.ts'
 import type { SyncDefinition, User } from './definition/definition.ts'
 import { Engine } from './engine.ts'
 import { assertDatabaseUrl } from './fault/connection.ts'
+import { addressOf } from './http/address.ts'
 import { createHttp } from './http/http.ts'
 import { requestOf } from './http/node.ts'
 import { originsFor } from './http/origin.ts'
@@ -234,6 +235,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
           return request === undefined ? null : ((await authenticate(request)) ?? null)
         },
         ...originsFor(origins, trustProxy),
+        addressOf: (incoming) => addressOf(incoming, trustProxy),
       })
     const detach: (() => void)[] = []
     let draining = false

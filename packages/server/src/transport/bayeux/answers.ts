@@ -1,11 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import { LockstepError } from '@lockstep/protocol'
+import type { User } from '../../definition/definition.ts'
 import type { Bayeux } from './bayeux.ts'
 import type { BayeuxClient, Outlet } from './client.ts'
 import { holdConnect } from './connect.ts'
 import { timesync } from './extensions.ts'
 import { shakeHands, signInBy } from './handshake.ts'
 import {
+  errorText,
   type Fields,
   isChannel,
   isGlob,
@@ -34,14 +36,12 @@ export interface Way {
 /** Texts of messages to send back for one message; empty: nothing. */
 export type Answer = Promise<readonly string[]>
 
-/** Repeated requests of one client that are remembered. */
-const remembered = 256
+/** How long a client waits after a connect that was refused, in ms. */
+const refusedIntervalMs = 5_000
 
 /** Answers Bayeux messages, whichever way they came. */
 export class Answers {
   readonly #bayeux: Bayeux
-  /** Requests by what they say, with their answers: a client that got no answer sends them again. */
-  readonly #recent = new WeakMap<BayeuxClient, Map<string, Answer>>()
 
   constructor(bayeux: Bayeux) {
     this.#bayeux = bayeux
@@ -78,19 +78,23 @@ export class Answers {
       if (message.channel === '/meta/handshake') {
         return { texts: finish({ ...reply, ...(await shakeHands(this.#bayeux, message, way)) }) }
       }
+      if (isUnknownMeta(message.channel)) throw new Refusal(403, message.channel, 'There is no such channel')
+      if (message.clientId === undefined && !message.channel.startsWith('/meta/')) {
+        return { texts: finish({ ...reply, ...(await this.#publishAsNobody(message, way)) }) }
+      }
       const client = this.#clientOf(message, way)
       if (message.channel === '/meta/connect') {
-        if (!this.#bayeux.allowed(client)) throw new Refusal(429, '', 'Too many requests')
+        if (!this.#bayeux.allowed(client)) throw tooMany()
         const held = holdConnect(this.#bayeux, client, message, way, reply)
         return {
-          texts: held.then(async ({ texts, reply }) => [
-            ...(await this.#bayeux.extensions.passTexts(texts, way.incoming)),
+          texts: held.then(async ({ parcels, reply }) => [
+            ...(await this.#bayeux.extensions.passAll(parcels, way.incoming)).map(({ text }) => text),
             ...(await finish(reply)),
           ]),
         }
       }
       return {
-        texts: this.#once(client, message, () => this.#inTurn(client, message, way, reply).then(finish)),
+        texts: client.recent.once(message, () => this.#inTurn(client, message, way, reply).then(finish)),
       }
     } catch (error) {
       return { texts: this.#refuse(error, reply, way) }
@@ -102,7 +106,7 @@ export class Answers {
     if (clientId === undefined) throw new Refusal(400, 'clientId', 'A message names its client')
     const client = this.#bayeux.find(clientId)
     if (client === undefined) {
-      const address = way.incoming.socket.remoteAddress ?? ''
+      const address = this.#bayeux.parts.addressOf(way.incoming)
       if (!this.#bayeux.mayGuess(address)) throw new LockstepError('too_fast')
       throw new Refusal(402, '', 'Unknown client')
     }
@@ -111,25 +115,6 @@ export class Answers {
     client.connection?.heard()
     if (way.outlet !== undefined) client.attach(way.outlet)
     return client
-  }
-
-  /** The same message with the same id again is not done again: its answer is given again. */
-  #once(client: BayeuxClient, message: Message, run: () => Answer): Answer {
-    if (message.id === undefined) return run()
-    let recent = this.#recent.get(client)
-    if (recent === undefined) {
-      recent = new Map()
-      this.#recent.set(client, recent)
-    }
-    const { channel, data, subscription } = message.fields
-    const key = JSON.stringify([message.id, channel, data, subscription])
-    const known = recent.get(key)
-    if (known !== undefined) return known
-    const answer = run()
-    recent.set(key, answer)
-    const [oldest] = recent.keys()
-    if (recent.size > remembered && oldest !== undefined) recent.delete(oldest)
-    return answer
   }
 
   async #inTurn(client: BayeuxClient, message: Message, way: Way, reply: Reply): Promise<Reply> {
@@ -143,17 +128,18 @@ export class Answers {
   }
 
   async #do(client: BayeuxClient, message: Message, way: Way): Promise<Reply> {
-    if (!this.#bayeux.allowed(client)) throw new Refusal(429, '', 'Too many requests')
+    if (!this.#bayeux.allowed(client)) throw tooMany()
     switch (message.channel) {
       case '/meta/subscribe':
         return this.#subscribe(client, message, way)
       case '/meta/unsubscribe':
         return this.#unsubscribe(client, message)
       case '/meta/disconnect':
-        client.end()
+        client.end('disconnected')
         return { clientId: client.id, successful: true }
       default:
-        return this.#publish(client, message)
+        await this.#publish(message, client.user)
+        return { clientId: client.id, successful: true }
     }
   }
 
@@ -202,19 +188,25 @@ export class Answers {
     return { clientId: client.id, subscription: message.fields.subscription, successful: true }
   }
 
-  async #publish(client: BayeuxClient, message: Message): Promise<Reply> {
+  /** Backends publish with a plain POST: without a client, there is nothing to shake hands for. */
+  async #publishAsNobody(message: Message, way: Way): Promise<Reply> {
+    if (!this.#bayeux.mayPublish(this.#bayeux.parts.addressOf(way.incoming))) throw tooMany()
+    const user = way.identifies ? await this.#bayeux.parts.authenticate(way.incoming) : null
+    await this.#publish(message, user)
+    return { successful: true }
+  }
+
+  async #publish(message: Message, user: User | null): Promise<void> {
     const { channel } = message
-    if (channel.startsWith('/meta/')) throw new Refusal(403, channel, 'This channel is not for messages')
     const data = own(message.fields, 'data')
     if (data === undefined) throw new Refusal(400, 'data', 'A message has data')
     // Taken by extensions or by nobody; distributed never.
-    if (channel.startsWith('/service/')) return { clientId: client.id, successful: true }
+    if (channel.startsWith('/service/')) return
     const { open } = this.#bayeux
-    if (isReserved(channel) || !(await open.allows('publish', { user: client.user, channel, data }))) {
+    if (isReserved(channel) || !(await open.allows('publish', { user, channel, data }))) {
       throw new Refusal(403, channel, 'Clients do not publish here')
     }
     open.publish(channel, data)
-    return { clientId: client.id, successful: true }
   }
 
   #refusal(error: unknown): Reply {
@@ -224,7 +216,7 @@ export class Answers {
       return { successful: false, error: error.text, ...advice }
     }
     if (error instanceof LockstepError) {
-      return { successful: false, error: `${error.http}:${error.code}:${error.message}` }
+      return { successful: false, error: errorText(error.http, error.code, error.message) }
     }
     this.#bayeux.parts.logger.error(
       `a Bayeux request failed: ${error instanceof Error ? error.stack : 'unknown'}`,
@@ -234,8 +226,11 @@ export class Answers {
 
   async #refuse(error: unknown, reply: Reply, way: Way): Promise<string[]> {
     if (error instanceof LockstepError && error.code === 'too_fast') throw error
-    const refused = { ...reply, ...this.#refusal(error) }
-    const passed = await this.#bayeux.extensions.pass('outgoing', refused, way.incoming)
+    const refused: Reply = { ...reply, ...this.#refusal(error) }
+    // Whoever connects asks again as soon as it is answered, unless it is told to wait.
+    if (reply.channel === '/meta/connect')
+      refused.advice ??= { reconnect: 'retry', interval: refusedIntervalMs }
+    const passed = await this.#bayeux.extensions.passReply(refused, way.incoming)
     return passed === undefined ? [] : [JSON.stringify(passed)]
   }
 
@@ -249,9 +244,19 @@ export class Answers {
       times === undefined
         ? answered
         : { ...answered, ext: { ...(ext as Reply | undefined), timesync: times } } // ours
-    const passed = await this.#bayeux.extensions.pass('outgoing', whole, way.incoming)
+    const passed = await this.#bayeux.extensions.passReply(whole, way.incoming)
     return passed === undefined ? [] : [JSON.stringify(passed)]
   }
+}
+
+const metaChannels = ['handshake', 'connect', 'subscribe', 'unsubscribe', 'disconnect']
+
+function isUnknownMeta(channel: string): boolean {
+  return /^\/meta(?:\/|$)/.test(channel) && !metaChannels.includes(channel.slice('/meta/'.length))
+}
+
+function tooMany(): Refusal {
+  return new Refusal(429, '', 'Too many requests')
 }
 
 /** @throws Refusal for what is no subscription, and for channels that nobody may subscribe to */

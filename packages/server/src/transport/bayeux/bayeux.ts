@@ -1,14 +1,14 @@
 import type { IncomingMessage } from 'node:http'
-import type { Position, ServerMessage } from '@lockstep/protocol'
+import type { Position } from '@lockstep/protocol'
 import type { Sync, User } from '../../definition/definition.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { Runtime, Timer } from '../../runtime/runtime.ts'
 import type { SessionClaims } from '../../session/session.ts'
-import { BayeuxClient, type ClientHooks } from './client.ts'
+import { BayeuxClient } from './client.ts'
 import { type BayeuxExtension, Extensions } from './extensions.ts'
-import { type BayeuxLimits, type Bucket, defaultBayeuxLimits, takeOne } from './limits.ts'
-import { type Encoded, Mapping } from './mapping.ts'
+import { AddressBuckets, type BayeuxLimits, defaultBayeuxLimits, takeOne } from './limits.ts'
+import { Mapping } from './mapping.ts'
 import { OpenChannels, type OpenRule } from './open.ts'
 import { Subscriptions } from './subscriptions.ts'
 
@@ -37,6 +37,8 @@ export interface BayeuxParts {
   verifyToken(token: string): SessionClaims
   /** Who sends an HTTP request or an upgrade. */
   authenticate(incoming: IncomingMessage): Promise<User | null>
+  /** The address that it came from: what is counted per address is counted by it. */
+  addressOf(incoming: IncomingMessage): string
   /** Whether its origin may act for its user. */
   isOriginAllowed(incoming: IncomingMessage): boolean
   /** Whether pages of this origin may read answers: it is listed. */
@@ -45,10 +47,11 @@ export interface BayeuxParts {
 
 export const defaultMount = '/bayeux'
 const defaultTimeoutMs = 25_000
+/** Requests of one client, and of an address without one: steady rate and burst. */
+const requestsPerSecond = 100
+const requestsBurst = 2_500
 /** Time between two looks for clients that are gone. */
 const sweepMs = 1_000
-/** Addresses whose guesses of client ids are counted. */
-const addressesMax = 10_000
 
 /**
  * Serves Faye and CometD clients: a mapping of Bayeux onto the hub. A client is a session with one carrier;
@@ -63,8 +66,10 @@ export class Bayeux {
   readonly open: OpenChannels
   readonly mapping: Mapping
   readonly #clients = new Map<string, { client: BayeuxClient; subscriptions: Subscriptions }>()
-  readonly #guesses = new Map<string, Bucket>()
-  readonly #hooks: ClientHooks
+  /** Clients that have not connected yet, the oldest first. */
+  readonly #fresh = new Set<BayeuxClient>()
+  readonly #guesses: AddressBuckets
+  readonly #publications = new AddressBuckets(requestsPerSecond, requestsBurst)
   #sweep: Timer | undefined
   closing = false
 
@@ -73,17 +78,12 @@ export class Bayeux {
     this.options = options
     this.limits = { ...defaultBayeuxLimits, ...options.limits }
     this.timeoutMs = options.timeoutMs ?? defaultTimeoutMs
-    this.extensions = new Extensions(options.extensions ?? [])
+    this.#guesses = new AddressBuckets(this.limits.unknownPerSecond, this.limits.unknownBurst)
+    this.extensions = new Extensions(options.extensions ?? [], (error) =>
+      parts.logger.error(`a Bayeux extension failed: ${error instanceof Error ? error.stack : 'unknown'}`),
+    )
     this.open = new OpenChannels(options.open ?? {})
     this.mapping = new Mapping(parts.sync)
-    const of = (client: BayeuxClient): Subscriptions | undefined =>
-      this.#clients.get(client.id)?.subscriptions
-    this.#hooks = {
-      transaction: (client, transaction: Encoded) => of(client)?.transaction(transaction) ?? [],
-      control: (client, message: ServerMessage) => of(client)?.control(message) ?? [],
-      snapshot: (client, channel, position) => of(client)?.snapshot(channel, position) ?? [],
-      ended: (client) => this.#ended(client),
-    }
     this.#schedule()
   }
 
@@ -101,22 +101,36 @@ export class Bayeux {
 
   /** A new client with an id that cannot be guessed; undefined at the bound. */
   create(): BayeuxClient | undefined {
-    if (this.closing || this.#clients.size >= this.limits.clientsMax) return undefined
+    if (this.closing || !this.#hasRoom()) return undefined
     const { runtime, hub } = this.parts
-    const client = new BayeuxClient(
-      runtime.randomText(24),
-      runtime.now(),
-      requestsBurst,
-      this.limits,
-      this.#hooks,
-    )
-    const subscriptions = new Subscriptions(client, {
-      hub,
-      mapping: this.mapping,
-      position: () => this.parts.position(),
+    const parts = { hub, mapping: this.mapping, position: () => this.parts.position() }
+    return new BayeuxClient({
+      id: runtime.randomText(24),
+      now: runtime.now(),
+      allowance: requestsBurst,
+      limits: this.limits,
+      listener: (client) => {
+        const subscriptions = new Subscriptions(client, parts)
+        this.#clients.set(client.id, { client, subscriptions })
+        this.#fresh.add(client)
+        return subscriptions
+      },
+      ended: (client) => this.#ended(client),
     })
-    this.#clients.set(client.id, { client, subscriptions })
-    return client
+  }
+
+  /** At the bound whoever shook hands and did not come back makes room. */
+  #hasRoom(): boolean {
+    if (this.#clients.size < this.limits.clientsMax) return true
+    const [oldest] = this.#fresh
+    if (oldest === undefined || this.parts.runtime.now() - oldest.seenAt < this.limits.connectMs) return false
+    oldest.terminate()
+    return true
+  }
+
+  /** It has connected. */
+  settle(client: BayeuxClient): void {
+    this.#fresh.delete(client)
   }
 
   /** Gives a client a session of its own with the hub. @throws LockstepError at the hub's bounds */
@@ -134,15 +148,12 @@ export class Bayeux {
 
   /** Counts an id that nobody has; false: this address has guessed too often. */
   mayGuess(address: string): boolean {
-    const now = this.parts.runtime.now()
-    let bucket = this.#guesses.get(address)
-    if (bucket === undefined) {
-      // Whoever comes from as many addresses gains nothing: an id has 192 bits.
-      if (this.#guesses.size >= addressesMax) this.#guesses.clear()
-      bucket = { left: this.limits.unknownBurst, at: now }
-      this.#guesses.set(address, bucket)
-    }
-    return takeOne(bucket, now, this.limits.unknownPerSecond, this.limits.unknownBurst)
+    return this.#guesses.take(address, this.parts.runtime.now())
+  }
+
+  /** Counts a message that somebody without a client publishes; false: this address has had too many. */
+  mayPublish(address: string): boolean {
+    return this.#publications.take(address, this.parts.runtime.now())
   }
 
   close(): void {
@@ -155,6 +166,7 @@ export class Bayeux {
     const found = this.#clients.get(client.id)
     if (found === undefined) return
     this.#clients.delete(client.id)
+    this.#fresh.delete(client)
     for (const pattern of found.subscriptions.patterns) this.open.remove(pattern, client)
     found.subscriptions.end()
     if (client.connection !== undefined) this.parts.hub.disconnect(client.connection)
@@ -170,7 +182,3 @@ export class Bayeux {
     })
   }
 }
-
-/** Requests of one client: steady rate and burst. */
-const requestsPerSecond = 100
-const requestsBurst = 2_500

@@ -9,12 +9,14 @@ import { payloadOf } from '../../log/frame.ts'
 import type { BayeuxLimits, Bucket } from './limits.ts'
 import { type Encoded, encodedOf, knownEncoded } from './mapping.ts'
 import type { Reply } from './message.ts'
+import type { Parcel } from './parcel.ts'
 import { Queue } from './queue.ts'
+import { Recent } from './recent.ts'
 
 /** A stream to a client, a WebSocket or an EventSource, that can be written to at any time. */
 export interface Outlet {
-  /** Sends an array of messages. False: it has taken them, and wants no more until it calls `roomAgain`. */
-  send(texts: readonly string[]): boolean
+  /** Sends messages. False: it has taken them, and wants no more until it calls `roomAgain`. */
+  send(parcels: readonly Parcel[]): boolean
   /** Whether bytes that were sent still wait in this process. */
   readonly waiting: boolean
   /** Its client has gone elsewhere, or is no more. */
@@ -27,14 +29,26 @@ export interface Outlet {
 export interface Held {
   readonly incoming: IncomingMessage
   /** Answers it: with messages, and what the reply says beside the usual. */
-  release(texts: readonly string[], more?: Reply): void
+  release(parcels: readonly Parcel[], more?: Reply): void
+  /** It will not be answered: nobody is there any more. */
+  forget(): void
 }
 
-export interface ClientHooks {
-  /** What the hub says of its channels: transactions, resets, grants and refusals. */
-  transaction(client: BayeuxClient, transaction: Encoded): readonly string[]
-  control(client: BayeuxClient, message: ServerMessage): readonly string[]
-  snapshot(client: BayeuxClient, channel: string, position: string): readonly string[]
+/** What a client makes of what the hub says of its channels: transactions, resets, grants and refusals. */
+export interface Listener {
+  transaction(transaction: Encoded): readonly Parcel[]
+  control(message: ServerMessage): readonly Parcel[]
+  snapshot(channel: string, position: string): readonly Parcel[]
+}
+
+export interface ClientParts {
+  readonly id: string
+  /** ms since 1970 */
+  readonly now: number
+  /** Requests that it may make at once. */
+  readonly allowance: number
+  readonly limits: BayeuxLimits
+  listener(client: BayeuxClient): Listener
   /** The client is gone. */
   ended(client: BayeuxClient): void
 }
@@ -43,6 +57,7 @@ export interface ClientHooks {
 export class BayeuxClient implements Carrier {
   readonly id: string
   readonly queue: Queue
+  readonly recent: Recent = new Recent()
   /** Undefined until somebody has signed in. */
   connection: Connection | undefined
   user: User | null = null
@@ -64,26 +79,30 @@ export class BayeuxClient implements Carrier {
   outlet: Outlet | undefined
   /** The outlet wants no more for now. */
   #blocked = false
-  #answered: { readonly id: unknown; readonly texts: readonly string[] } | undefined
+  /** The outlet where messages can go straight to it: nothing waits then. */
+  #direct: Outlet | undefined
+  #answered: { readonly id: unknown; readonly parcels: readonly Parcel[] } | undefined
   readonly #limits: BayeuxLimits
-  readonly #hooks: ClientHooks
+  readonly #listener: Listener
+  readonly #ended: (client: BayeuxClient) => void
   /** Requests of this client in turn, so that subscriptions happen in the order they were asked for. */
   turn: Promise<unknown> = Promise.resolve()
 
-  constructor(id: string, now: number, allowance: number, limits: BayeuxLimits, hooks: ClientHooks) {
-    this.id = id
-    this.seenAt = now
-    this.allowance = { left: allowance, at: now }
+  constructor(parts: ClientParts) {
+    this.id = parts.id
+    this.seenAt = parts.now
+    this.allowance = { left: parts.allowance, at: parts.now }
     this.queue = new Queue()
-    this.#limits = limits
-    this.#hooks = hooks
+    this.#limits = parts.limits
+    this.#ended = parts.ended
+    this.#listener = parts.listener(this)
   }
 
   // ---- to the client --------------------------------------------------------------------------------
 
   /** Messages that are in no log: a client that does not fetch them is let go. */
-  deliver(texts: readonly string[]): void {
-    this.queue.push(texts)
+  deliver(parcels: readonly Parcel[]): void {
+    this.queue.push(parcels)
     this.flush()
     if (this.#isFull) this.end()
   }
@@ -93,7 +112,7 @@ export class BayeuxClient implements Carrier {
     if (!this.queue.hasWaiting || this.ended) return
     if (this.outlet !== undefined && !this.acks) {
       if (this.#blocked) return
-      this.#blocked = !this.outlet.send(this.queue.take())
+      this.#route(this.outlet, !this.outlet.send(this.queue.take()))
     } else if (this.held !== undefined) {
       this.release()
       return
@@ -110,7 +129,7 @@ export class BayeuxClient implements Carrier {
   }
 
   /** What goes along with a reply to connect. */
-  takeForReply(): readonly string[] {
+  takeForReply(): readonly Parcel[] {
     if (this.outlet !== undefined && !this.acks) return []
     return this.acks ? this.queue.takeBatch() : this.queue.take()
   }
@@ -129,11 +148,16 @@ export class BayeuxClient implements Carrier {
     return this.queue.size >= this.#limits.queueMessagesMax || this.queue.bytes >= this.#limits.queueBytesMax
   }
 
+  #route(outlet: Outlet | undefined, blocked: boolean): void {
+    this.outlet = outlet
+    this.#blocked = blocked
+    this.#direct = blocked || this.acks ? undefined : outlet
+  }
+
   attach(outlet: Outlet): void {
     if (this.outlet === outlet) return
     const before = this.outlet
-    this.outlet = outlet
-    this.#blocked = false
+    this.#route(outlet, false)
     before?.close()
     this.flush()
   }
@@ -141,8 +165,8 @@ export class BayeuxClient implements Carrier {
   /** The outlet is gone. What was sent last on it may be lost. */
   detach(outlet: Outlet, now: number): void {
     if (this.outlet !== outlet) return
-    this.outlet = undefined
-    this.#blocked = false
+    this.#route(undefined, false)
+    this.held?.forget()
     this.held = undefined
     this.seenAt = now
     if (this.resumes) this.end()
@@ -150,7 +174,7 @@ export class BayeuxClient implements Carrier {
 
   roomAgain(outlet: Outlet): void {
     if (this.outlet !== outlet) return
-    this.#blocked = false
+    this.#route(outlet, false)
     this.flush()
     this.#drained()
   }
@@ -158,26 +182,28 @@ export class BayeuxClient implements Carrier {
   /** It polls from now on. */
   leaveOutlet(): void {
     const { outlet } = this
-    this.outlet = undefined
-    this.#blocked = false
+    this.#route(undefined, false)
     outlet?.close()
   }
 
   /** The request whose connect is held broke off; nothing of the queue has left with it. */
   abandon(incoming: IncomingMessage, now: number): void {
     if (this.held?.incoming !== incoming) return
+    this.held.forget()
     this.held = undefined
     this.seenAt = now
   }
 
   /** Remembers what went with the reply to a connect: whoever gets no reply asks again with the same id. */
-  answered(id: unknown, texts: readonly string[]): void {
-    this.#answered = id === undefined || texts.length === 0 ? undefined : { id, texts }
+  answered(id: unknown, parcels: readonly Parcel[]): void {
+    // What is acknowledged waits in the queue until it is.
+    const isKept = id !== undefined && parcels.length > 0 && !this.acks
+    this.#answered = isKept ? { id, parcels } : undefined
   }
 
   /** What the reply to a connect of this id has carried, where it was the last one. */
-  repeated(id: unknown): readonly string[] | undefined {
-    return id !== undefined && this.#answered?.id === id ? this.#answered.texts : undefined
+  repeated(id: unknown): readonly Parcel[] | undefined {
+    return id !== undefined && this.#answered?.id === id ? this.#answered.parcels : undefined
   }
 
   end(reason?: string): void {
@@ -186,16 +212,25 @@ export class BayeuxClient implements Carrier {
     this.ended = true
     const { held, outlet } = this
     this.held = undefined
-    this.outlet = undefined
+    this.#route(undefined, false)
     held?.release([])
     outlet?.close()
-    this.#hooks.ended(this)
+    this.#ended(this)
   }
 
   // ---- from the hub ---------------------------------------------------------------------------------
 
   send(batch: Batch): boolean {
-    for (const frame of batch.frames) this.queue.push(this.#textsOf(frame))
+    const { frames } = batch
+    const [only] = frames
+    const first = only === undefined ? [] : this.#parcelsOf(only)
+    // The usual case: nothing waits, and what a thousand clients are sent is the same list.
+    if (frames.length === 1 && this.#direct !== undefined) {
+      if (first.length > 0 && !this.#direct.send(first)) this.#route(this.#direct, true)
+      return true
+    }
+    this.queue.push(first)
+    for (let i = 1; i < frames.length; i++) this.queue.push(this.#parcelsOf(frames[i] as Frame)) // below its length
     this.flush()
     return !this.#isFull
   }
@@ -221,21 +256,18 @@ export class BayeuxClient implements Carrier {
     outlet?.destroy()
   }
 
-  #textsOf(frame: Frame): readonly string[] {
+  #parcelsOf(frame: Frame): readonly Parcel[] {
     const known = knownEncoded(frame)
-    if (known !== undefined) return this.#hooks.transaction(this, known)
+    if (known !== undefined) return this.#listener.transaction(known)
     const start = frame.bytes.toString('utf8', frame.payloadStart, frame.payloadStart + snapshotStartMax)
     const snapshot = /^\{"type":"snapshot","channel":"([^"]+)","position":"([^"]+)"/.exec(start)
     // Bayeux has no snapshots: its rows are not even read.
-    if (snapshot !== null) return this.#hooks.snapshot(this, snapshot[1] ?? '', snapshot[2] ?? '')
+    if (snapshot !== null) return this.#listener.snapshot(snapshot[1] ?? '', snapshot[2] ?? '')
     const message = JSON.parse(payloadOf(frame)) as ServerMessage // a frame of ours
     if (message.type === 'transaction') {
-      return this.#hooks.transaction(
-        this,
-        encodedOf(frame, () => message),
-      )
+      return this.#listener.transaction(encodedOf(frame, () => message))
     }
-    return this.#hooks.control(this, message)
+    return this.#listener.control(message)
   }
 }
 

@@ -3,6 +3,7 @@ import type { Bayeux } from './bayeux.ts'
 import type { BayeuxClient } from './client.ts'
 import { connectionTypes } from './handshake.ts'
 import { type Message, own, Refusal, type Reply } from './message.ts'
+import type { Parcel } from './parcel.ts'
 
 /**
  * Answers a connect when there is something to say or its time is over. A second connect of a client
@@ -14,12 +15,13 @@ export function holdConnect(
   message: Message,
   way: Way,
   reply: Reply,
-): Promise<{ texts: readonly string[]; reply: Reply }> {
+): Promise<{ parcels: readonly Parcel[]; reply: Reply }> {
   const type = own(message.fields, 'connectionType')
   if (typeof type !== 'string')
     throw new Refusal(400, 'connectionType', 'A connect names its connection type')
   if (!connectionTypes(bayeux).includes(type))
     throw new Refusal(301, 'connectionType', 'Unknown connection type')
+  bayeux.settle(client)
   client.release()
   // Whoever polls has no stream any more.
   if (way.outlet === undefined && type !== 'eventsource') client.leaveOutlet()
@@ -29,19 +31,20 @@ export function holdConnect(
   const { runtime } = bayeux.parts
   const repeated = way.outlet === undefined ? client.repeated(message.id) : undefined
   if (repeated !== undefined)
-    return Promise.resolve({ texts: repeated, reply: replyOf(bayeux, client, reply) })
+    return Promise.resolve({ parcels: repeated, reply: replyOf(bayeux, client, reply) })
   return new Promise((resolve) => {
     const held = {
       incoming: way.incoming,
-      release(texts: readonly string[], more: Reply = {}): void {
+      release(parcels: readonly Parcel[], more: Reply = {}): void {
         timer.cancel()
         client.seenAt = runtime.now()
-        if (way.outlet === undefined) client.answered(message.id, texts)
+        if (way.outlet === undefined) client.answered(message.id, parcels)
         resolve({
-          texts,
+          parcels,
           reply: client.ended ? endOf(client, reply) : { ...replyOf(bayeux, client, reply), ...more },
         })
       },
+      forget: () => timer.cancel(),
     }
     const timer = runtime.timer(timeoutMs, () => {
       if (client.held === held) client.release()
@@ -76,8 +79,11 @@ function replyOf(bayeux: Bayeux, client: BayeuxClient, reply: Reply): Reply {
   }
 }
 
-/** The client was let go while it waited: it shakes hands again. */
+/** The client was let go while it waited: it shakes hands again, unless it was its own wish. */
 function endOf(client: BayeuxClient, reply: Reply): Reply {
+  if (client.endedFor === 'disconnected') {
+    return { ...reply, clientId: client.id, successful: true, advice: { reconnect: 'none' } }
+  }
   return {
     ...reply,
     clientId: client.id,

@@ -3,6 +3,7 @@ import { LockstepError } from '@lockstep/protocol'
 import { join } from './answers.ts'
 import type { Bayeux } from './bayeux.ts'
 import type { Outlet } from './client.ts'
+import type { Parcel } from './parcel.ts'
 
 /** Bytes that wait in a stream before it wants no more. */
 const outboxBytesMax = 262_144
@@ -21,17 +22,17 @@ export function openStream(
 ): void {
   const client = bayeux.find(clientId)
   if (client === undefined) {
-    const address = incoming.socket.remoteAddress ?? ''
-    throw new LockstepError(bayeux.mayGuess(address) ? 'not_found' : 'too_fast')
+    throw new LockstepError(bayeux.mayGuess(bayeux.parts.addressOf(incoming)) ? 'not_found' : 'too_fast')
   }
   const { runtime } = bayeux.parts
   outgoing.writeHead(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' })
   outgoing.write(':\n\n')
+  const write = (parcels: readonly Parcel[]): boolean => {
+    outgoing.write(`data: ${join(parcels.map(({ text }) => text))}\n\n`)
+    return outgoing.writableLength < outboxBytesMax
+  }
   const outlet: Outlet = {
-    send: bayeux.extensions.streamed((texts) => {
-      outgoing.write(`data: ${join(texts)}\n\n`)
-      return outgoing.writableLength < outboxBytesMax
-    }),
+    send: bayeux.extensions.stream(write, () => client.roomAgain(outlet))?.send ?? write,
     get waiting() {
       return outgoing.writableLength > 0
     },

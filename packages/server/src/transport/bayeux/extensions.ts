@@ -1,4 +1,5 @@
 import { type Fields, isFields, own, type Reply } from './message.ts'
+import { Parcel } from './parcel.ts'
 
 /** An HTTP request's, or a WebSocket's upgrade's: what an extension may look at. */
 export interface ExtensionRequest {
@@ -22,9 +23,11 @@ export interface BayeuxExtension {
 export class Extensions {
   readonly #all: readonly BayeuxExtension[]
   readonly hasOutgoing: boolean
+  readonly #thrown: (error: unknown) => void
 
-  constructor(all: readonly BayeuxExtension[]) {
+  constructor(all: readonly BayeuxExtension[], thrown: (error: unknown) => void) {
     this.#all = all
+    this.#thrown = thrown
     this.hasOutgoing = all.some((extension) => extension.outgoing !== undefined)
   }
 
@@ -45,28 +48,64 @@ export class Extensions {
   }
 
   /** Messages that are encoded already, through all `outgoing`. Those that a throw concerns are dropped. */
-  async passTexts(texts: readonly string[], request: ExtensionRequest | null): Promise<readonly string[]> {
-    if (!this.hasOutgoing) return texts
-    const passed: string[] = []
-    for (const text of texts) {
-      const message = await this.pass('outgoing', JSON.parse(text) as Fields, request).catch(() => undefined) // our own text
-      if (message !== undefined) passed.push(JSON.stringify(message))
+  async passAll(parcels: readonly Parcel[], request: ExtensionRequest | null): Promise<readonly Parcel[]> {
+    if (!this.hasOutgoing) return parcels
+    const passed: Parcel[] = []
+    for (const { text } of parcels) {
+      try {
+        const message = await this.pass('outgoing', JSON.parse(text) as Fields, request) // our own text
+        if (message !== undefined) passed.push(new Parcel(JSON.stringify(message)))
+      } catch (error) {
+        this.#thrown(error)
+      }
     }
     return passed
   }
 
-  /** The same for a stream: `send` is called in order, at once where there is nothing to pass through. */
-  streamed(send: (texts: readonly string[]) => boolean): (texts: readonly string[]) => boolean {
-    if (!this.hasOutgoing) return send
-    let turn: Promise<unknown> = Promise.resolve()
-    return (texts) => {
-      turn = turn.then(async () => {
-        const passed = await this.passTexts(texts, null)
-        if (passed.length > 0) send(passed)
-      })
-      return true
+  /** A reply through all `outgoing`; undefined: dropped. A throw makes it a refusal. */
+  async passReply(reply: Reply, request: ExtensionRequest | null): Promise<Reply | undefined> {
+    try {
+      return await this.pass('outgoing', reply, request)
+    } catch (error) {
+      this.#thrown(error)
+      const { id, channel } = reply
+      return {
+        ...(id === undefined ? {} : { id }),
+        channel,
+        successful: false,
+        error: '500::The server failed',
+      }
     }
   }
+
+  /**
+   * What goes out by itself, on a stream that `out` writes to; undefined: nobody looks at it. `again`: there is
+   * room again.
+   */
+  stream(out: (parcels: readonly Parcel[]) => boolean, again: () => void): Stream | undefined {
+    if (!this.hasOutgoing) return undefined
+    let turn: Promise<unknown> = Promise.resolve()
+    return {
+      send: (parcels) => {
+        turn = turn.then(async () => {
+          const passed = await this.passAll(parcels, null)
+          if (passed.length === 0 || out(passed)) again()
+        })
+        return false
+      },
+      after: (run) => {
+        turn = turn.then(run)
+      },
+    }
+  }
+}
+
+/** Keeps the order of what goes through extensions. */
+export interface Stream {
+  /** False: it has taken them, and wants no more until it has called `again`. */
+  send(parcels: readonly Parcel[]): boolean
+  /** Runs when all that was sent before has been written. */
+  after(run: () => void): void
 }
 
 function run(

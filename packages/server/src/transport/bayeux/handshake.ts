@@ -2,7 +2,7 @@ import { encodePosition, LockstepError } from '@lockstep/protocol'
 import type { Way } from './answers.ts'
 import type { Bayeux } from './bayeux.ts'
 import type { BayeuxClient } from './client.ts'
-import { type Message, own, type Reply } from './message.ts'
+import { errorText, type Message, own, type Reply } from './message.ts'
 
 /** Carriers of a server, best last as clients try them in their own order anyway. */
 export function connectionTypes(bayeux: Bayeux): string[] {
@@ -24,6 +24,9 @@ export async function shakeHands(bayeux: Bayeux, message: Message, way: Way): Pr
   })
   if (typeof version !== 'string') return refuse('400:version:A handshake names its version')
   if (!/^1(?:\.\w{1,16})*$/.test(version)) return refuse('300:version:This server speaks Bayeux 1.0')
+  if (!isAtMostOurs(own(message.fields, 'minimumVersion'))) {
+    return refuse('300:minimumVersion:This server speaks Bayeux 1.0')
+  }
   if (!Array.isArray(offered)) {
     return refuse('400:supportedConnectionTypes:A handshake names its connection types')
   }
@@ -43,7 +46,7 @@ export async function shakeHands(bayeux: Bayeux, message: Message, way: Way): Pr
     client.end()
     if (!(error instanceof LockstepError)) throw error
     const advice = error.retryable ? { reconnect: 'handshake', interval: 5_000 } : { reconnect: 'none' }
-    return refuse(`${error.http}:${error.code}:${error.message}`, advice)
+    return refuse(errorText(error.http, error.code, error.message), advice)
   }
   if (own(own(message.ext, 'lockstep'), 'resume') === true) client.resumes = true
   client.acks = own(message.ext, 'ack') === true
@@ -57,6 +60,11 @@ export async function shakeHands(bayeux: Bayeux, message: Message, way: Way): Pr
     advice: { reconnect: 'retry', interval: 0, timeout: bayeux.timeoutMs },
     ...(Object.keys(ext).length > 0 ? { ext } : {}),
   }
+}
+
+/** A client may say which version it wants at least; most do not. */
+function isAtMostOurs(minimum: unknown): boolean {
+  return minimum === undefined || /^(?:0(?:\.\w{1,16})*|1(?:\.0\w{0,16})?)$/.test(String(minimum))
 }
 
 /**

@@ -8,7 +8,7 @@ import { Library } from './library.ts'
 import { messagesOf } from './message.ts'
 
 /** Letters of a callback's name, and how many. */
-const callbackPattern = /^[A-Za-z_$][\w$.]{0,63}$/
+const callbackPattern = /^(?=.{1,64}$)[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*$/
 
 /** Bayeux over HTTP: long-polling, cross-origin and callback polling, EventSource, and Faye's own client. */
 export class BayeuxHttp {

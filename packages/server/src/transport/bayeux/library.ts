@@ -35,7 +35,7 @@ export class Library {
       'cache-control': `public, max-age=${maxAgeS}`,
       'x-content-type-options': 'nosniff',
     }
-    if (incoming.headers['if-none-match'] === asset.etag) outgoing.writeHead(304, headers).end()
+    if (isKnown(incoming.headers['if-none-match'], asset.etag)) outgoing.writeHead(304, headers).end()
     else {
       const length = { 'content-type': asset.type, 'content-length': asset.bytes.byteLength }
       outgoing.writeHead(200, { ...headers, ...length })
@@ -49,6 +49,12 @@ export class Library {
     if (!this.#assets.has(name)) this.#assets.set(name, read(file.path, file.type))
     return this.#assets.get(name)
   }
+}
+
+/** Whether a browser has it: it may know several, and a proxy may have called them weak. */
+function isKnown(header: string | undefined, etag: string): boolean {
+  const known = (header ?? '').split(',').map((one) => one.trim().replace(/^W\//, ''))
+  return known.includes(etag) || known.includes('*')
 }
 
 function read(path: string, type: string): Asset | undefined {

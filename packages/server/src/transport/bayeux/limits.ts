@@ -4,6 +4,8 @@ export interface BayeuxLimits {
   readonly clientsMax: number
   /** How long a client may be away before it is forgotten. */
   readonly awayMs: number
+  /** Time from the handshake to the first connect: later, at `clientsMax`, a client makes room for others. */
+  readonly connectMs: number
   /** Messages that wait for a client; the rest stays in the log. */
   readonly queueMessagesMax: number
   /** The same in bytes of JSON. */
@@ -24,6 +26,7 @@ export interface BayeuxLimits {
 export const defaultBayeuxLimits: BayeuxLimits = {
   clientsMax: 100_000,
   awayMs: 30_000,
+  connectMs: 10_000,
   queueMessagesMax: 1_000,
   queueBytesMax: 1_048_576,
   batchMax: 1_000,
@@ -48,4 +51,30 @@ export function takeOne(bucket: Bucket, now: number, perSecond: number, burst: n
   if (bucket.left < 1) return false
   bucket.left--
   return true
+}
+
+/** Addresses that are counted apart. */
+const addressesMax = 10_000
+
+/** A bucket for each address. */
+export class AddressBuckets {
+  readonly #buckets = new Map<string, Bucket>()
+  readonly #perSecond: number
+  readonly #burst: number
+
+  constructor(perSecond: number, burst: number) {
+    this.#perSecond = perSecond
+    this.#burst = burst
+  }
+
+  take(address: string, now: number): boolean {
+    let bucket = this.#buckets.get(address)
+    if (bucket === undefined) {
+      // Whoever comes from as many addresses is not stopped by counting.
+      if (this.#buckets.size >= addressesMax) this.#buckets.clear()
+      bucket = { left: this.#burst, at: now }
+      this.#buckets.set(address, bucket)
+    }
+    return takeOne(bucket, now, this.#perSecond, this.#burst)
+  }
 }

@@ -2,6 +2,7 @@ import { type ChannelPattern, isChannel, matchChannel, type TransactionMessage }
 import type { Sync } from '../../definition/definition.ts'
 import type { Frame } from '../../log/frame.ts'
 import { isGlob, matches } from './message.ts'
+import { Parcel } from './parcel.ts'
 
 /** A Bayeux channel that shows a part of one of the hub's: a collection, or its operations. */
 export interface Target {
@@ -13,6 +14,9 @@ export interface Target {
   readonly collection: string | undefined
 }
 
+/** Targets that are kept to be the same for all. */
+const knownMax = 10_000
+
 /**
  * Names of the hub's channels as Bayeux clients know them: `/sync/<channel>/<collection>`,
  * `/sync/<collection>` where a collection has one fixed channel, and `/operations/<channel>`.
@@ -23,6 +27,8 @@ export class Mapping {
   readonly #single = new Map<string, string>()
   /** Declared channels without parameters. */
   readonly #fixed: string[] = []
+  /** Clients that show the same have the same target: then what is sent to one is found for all. */
+  readonly #known = new Map<string, Target>()
 
   constructor(sync: Sync) {
     this.#sync = sync
@@ -42,16 +48,25 @@ export class Mapping {
   targets(pattern: string, known: readonly string[]): Target[] {
     if (!isGlob(pattern)) {
       const target = this.#target(pattern)
-      return target === undefined ? [] : [target]
+      return target === undefined ? [] : [this.#same(target)]
     }
     const prefix = pattern.replace(/\/\*\*?$/, '')
     const named = prefix.replace(/^\/(sync|operations)\//, '')
     const channels = new Set([...this.#fixed, ...known, ...(isChannel(named) ? [named] : [])])
     const found: Target[] = []
     for (const channel of channels) {
-      for (const target of this.#targetsOf(channel)) if (matches(pattern, target.name)) found.push(target)
+      for (const target of this.#targetsOf(channel))
+        if (matches(pattern, target.name)) found.push(this.#same(target))
     }
     return found
+  }
+
+  #same(target: Target): Target {
+    const known = this.#known.get(target.name)
+    if (known !== undefined) return known
+    if (this.#known.size >= knownMax) this.#known.clear()
+    this.#known.set(target.name, target)
+    return target
   }
 
   #target(name: string): Target | undefined {
@@ -91,23 +106,29 @@ function isFixed(pattern: ChannelPattern): boolean {
 export class Encoded {
   readonly message: TransactionMessage
   readonly lsn: number
-  readonly #texts = new Map<string, readonly string[]>()
+  readonly channel: string
+  readonly #parcels = new Map<string, readonly Parcel[]>()
+  /** What was asked for last: most clients ask for the same. */
+  #last: { readonly target: Target; readonly parcels: readonly Parcel[] } | undefined
 
   constructor(message: TransactionMessage) {
     this.message = message
+    this.channel = message.channel
     this.lsn = Number.parseInt(message.position.split('.')[1] ?? '', 16)
   }
 
   /** The messages for one Bayeux channel: one per transaction and collection, one per operation. */
-  textsFor(target: Target): readonly string[] {
-    let texts = this.#texts.get(target.name)
-    if (texts === undefined) {
-      texts = this.#dataFor(target).map((data) =>
+  parcelsFor(target: Target): readonly Parcel[] {
+    if (this.#last?.target === target) return this.#last.parcels
+    let parcels = this.#parcels.get(target.name)
+    if (parcels === undefined) {
+      parcels = this.#dataFor(target).map((data) =>
         delivery(target.name, data, { position: this.message.position }),
       )
-      this.#texts.set(target.name, texts)
+      this.#parcels.set(target.name, parcels)
     }
-    return texts
+    this.#last = { target, parcels }
+    return parcels
   }
 
   #dataFor({ collection }: Target): object[] {
@@ -133,8 +154,10 @@ export class Encoded {
 }
 
 /** A message to subscribers. Always has `data`: without it CometD takes it for a reply. */
-export function delivery(channel: string, data: unknown, lockstep?: object): string {
-  return JSON.stringify({ channel, data, ...(lockstep === undefined ? {} : { ext: { lockstep } }) })
+export function delivery(channel: string, data: unknown, lockstep?: object): Parcel {
+  return new Parcel(
+    JSON.stringify({ channel, data, ...(lockstep === undefined ? {} : { ext: { lockstep } }) }),
+  )
 }
 
 const encoded = new WeakMap<Frame, Encoded>()

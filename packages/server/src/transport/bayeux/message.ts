@@ -16,6 +16,8 @@ export interface Message {
 /** Longest id and channel of a message, in characters. */
 const idLengthMax = 64
 export const channelLengthMax = 320
+/** Nesting of a request, levels. */
+const depthMax = 100
 
 /** Why a message is refused: `code:args:message`, as Bayeux writes errors. */
 export class Refusal extends Error {
@@ -30,8 +32,13 @@ export class Refusal extends Error {
   }
 
   get text(): string {
-    return `${this.code}:${this.args}:${this.message}`
+    return errorText(this.code, this.args, this.message)
   }
+}
+
+/** `code:args:message` in the letters that Bayeux allows there: Faye finds no code in a text with others. */
+export function errorText(code: number, args: string, message: string): string {
+  return `${code}:${args.replace(/[^\w\-!~()$@ /*.,]/g, '_')}:${message.replace(/[^\w\-!~()$@ /*.]/g, '')}`
 }
 
 export function isFields(value: unknown): value is Fields {
@@ -43,6 +50,11 @@ export function own(fields: unknown, name: string): unknown {
   return isFields(fields) && Object.hasOwn(fields, name) ? fields[name] : undefined
 }
 
+function isWithin(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return depth > 0 && Object.values(value).every((child) => isWithin(child, depth - 1))
+}
+
 /** The messages of one request: an array or a single object; undefined for anything else. */
 export function messagesOf(text: string): readonly Fields[] | undefined {
   let value: unknown
@@ -51,6 +63,8 @@ export function messagesOf(text: string): readonly Fields[] | undefined {
   } catch {
     return undefined
   }
+  // Walking deeper is not safe, and encoding what came walks.
+  if (text.length > depthMax && !isWithin(value, depthMax)) return undefined
   const list = Array.isArray(value) ? value : [value]
   return list.length > 0 && list.every(isFields) ? list : undefined
 }
@@ -59,7 +73,7 @@ export function messagesOf(text: string): readonly Fields[] | undefined {
 export function readMessage(fields: Fields): Message {
   const channel = own(fields, 'channel')
   if (typeof channel !== 'string') throw new Refusal(400, 'channel', 'A message names its channel')
-  const id = own(fields, 'id')
+  const id = own(fields, 'id') ?? undefined
   const isId =
     id === undefined || typeof id === 'number' || (typeof id === 'string' && id.length <= idLengthMax)
   if (!isId) throw new Refusal(400, 'id', 'An id is a short text')

@@ -116,7 +116,7 @@ describe('Y1: requests', () => {
     ['a channel that is none', { channel: 'x' }, /^405::/],
     ['a glob as a channel', { channel: '/chat/*' }, /^405::/],
     ['an id that is an object', { channel: '/chat/a', id: {} }, /^400:id:/],
-    ['no client', { channel: '/chat/a', data: 1 }, /^400:clientId:/],
+    ['no client', { channel: '/meta/subscribe', subscription: '/chat/a' }, /^400:clientId:/],
     ['an unknown client', { channel: '/chat/a', data: 1, clientId: 'x' }, /^402::/],
   ])('Y1: %s is refused by message', async (_what, message, error) => {
     const reply = await one(message)

@@ -59,8 +59,8 @@ export class OpenChannels {
     for (const pattern of patternsOf(channel)) {
       for (const client of this.#subscribers.get(pattern) ?? []) reached.add(client)
     }
-    const text = delivery(channel, data)
-    for (const client of reached) client.deliver([text])
+    const parcel = delivery(channel, data)
+    for (const client of reached) client.deliver([parcel])
   }
 }
 

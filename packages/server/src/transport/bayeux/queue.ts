@@ -1,27 +1,29 @@
+import type { Parcel } from './parcel.ts'
+
 /** What waits for a client, and what was sent and is not acknowledged; bounded by whoever fills it. */
 export class Queue {
-  #waiting: string[] = []
-  #sent: { readonly batch: number; readonly texts: readonly string[] }[] = []
+  #waiting: Parcel[] = []
+  #sent: { readonly batch: number; readonly parcels: readonly Parcel[] }[] = []
   #batch = 0
   /** Bytes of JSON, roughly: its characters. */
   bytes = 0
   /** Messages. */
   size = 0
 
-  push(texts: readonly string[]): void {
-    for (const text of texts) {
-      this.#waiting.push(text)
-      this.bytes += text.length
+  push(parcels: readonly Parcel[]): void {
+    for (const parcel of parcels) {
+      this.#waiting.push(parcel)
+      this.bytes += parcel.text.length
       this.size++
     }
   }
 
   /** All that waits, for good. */
-  take(): readonly string[] {
-    const texts = this.#waiting
+  take(): readonly Parcel[] {
+    const parcels = this.#waiting
     this.#waiting = []
-    this.#forget(texts)
-    return texts
+    this.#forget(parcels)
+    return parcels
   }
 
   /** Number of the newest batch. */
@@ -35,27 +37,27 @@ export class Queue {
   }
 
   /** All that waits, kept until it is acknowledged. */
-  takeBatch(): readonly string[] {
-    const texts = this.#waiting
+  takeBatch(): readonly Parcel[] {
+    const parcels = this.#waiting
     this.#waiting = []
     this.#batch++
-    if (texts.length > 0) this.#sent.push({ batch: this.#batch, texts })
-    return texts
+    if (parcels.length > 0) this.#sent.push({ batch: this.#batch, parcels })
+    return parcels
   }
 
   /** Up to `batch` all has arrived; what was sent later has not, and waits again. */
   acknowledge(batch: number): void {
-    const again: string[] = []
+    const again: Parcel[] = []
     for (const sent of this.#sent) {
-      if (sent.batch <= batch) this.#forget(sent.texts)
-      else again.push(...sent.texts)
+      if (sent.batch <= batch) this.#forget(sent.parcels)
+      else again.push(...sent.parcels)
     }
     this.#sent = []
     if (again.length > 0) this.#waiting = [...again, ...this.#waiting]
   }
 
-  #forget(texts: readonly string[]): void {
-    for (const text of texts) this.bytes -= text.length
-    this.size -= texts.length
+  #forget(parcels: readonly Parcel[]): void {
+    for (const parcel of parcels) this.bytes -= parcel.text.length
+    this.size -= parcels.length
   }
 }

@@ -6,9 +6,11 @@ import {
   type ServerMessage,
 } from '@lockstep/protocol'
 import type { Hub } from '../../hub/hub.ts'
-import type { BayeuxClient } from './client.ts'
+import type { BayeuxClient, Listener } from './client.ts'
 import { delivery, type Encoded, type Mapping, type Target } from './mapping.ts'
 import { Refusal } from './message.ts'
+import type { Parcel } from './parcel.ts'
+import { HubChannel, type Shown } from './shown.ts'
 
 export interface SubscriptionsParts {
   readonly hub: Pick<Hub, 'subscribe' | 'unsubscribe' | 'flush'>
@@ -17,30 +19,16 @@ export interface SubscriptionsParts {
   position(): Position
 }
 
-/** A Bayeux channel of a client that shows one of the hub's. */
-interface Shown {
-  readonly target: Target
-  /** Subscriptions of the client that match it. */
-  readonly patterns: Set<string>
-  /** Everything up to here was delivered, or was before the subscription. */
-  after: number
-}
-
-interface HubChannel {
-  readonly shown: Map<string, Shown>
-  /** Everything up to here was delivered of the hub's channel. */
-  lsn: number
-  reset: string | undefined
-}
-
 /**
  * One client's subscriptions, folded into at most one of the hub's per channel. What the hub tells of a
  * channel goes to those of the client's that have not had it yet.
  */
-export class Subscriptions {
+export class Subscriptions implements Listener {
   readonly #parts: SubscriptionsParts
   readonly #client: BayeuxClient
   readonly #channels = new Map<string, HubChannel>()
+  /** The one that the last transaction was of: mostly the next one's too. */
+  #latest: HubChannel | undefined
   /** All patterns, also of open channels. */
   readonly patterns: Set<string> = new Set()
   readonly #asked = new Map<number, (refusal: LockstepError['code'] | undefined) => void>()
@@ -85,15 +73,15 @@ export class Subscriptions {
   ): Promise<LockstepError['code'] | undefined> {
     const now = this.#parts.position()
     const known = this.#channels.get(channel)
-    const state: HubChannel = known ?? { shown: new Map(), lsn: 0, reset: undefined }
-    const before = new Map([...state.shown].map(([name, shown]) => [name, shown.after]))
+    const state = known ?? new HubChannel(channel)
+    const hadBefore = state.shown.length > 0
     const start = from ?? now
     const isOld = start.epoch !== now.epoch
     for (const target of targets) {
-      const shown = state.shown.get(target.name)
+      const shown = state.find(target.name)
       const after = isOld ? 0 : start.lsn
       if (shown === undefined) {
-        state.shown.set(target.name, { target, patterns: new Set([pattern]), after })
+        state.show({ target, patterns: new Set([pattern]), after })
       } else {
         shown.patterns.add(pattern)
         if (from !== undefined) shown.after = after
@@ -105,8 +93,8 @@ export class Subscriptions {
     const refusal = await this.#ask(channel, start)
     if (refusal === undefined) return undefined
     // The hub has ended what there was of the channel as well.
-    this.#channels.delete(channel)
-    if (before.size > 0) this.#client.deliver([...state.shown.values()].map((shown) => gone(shown)))
+    this.#forget(channel)
+    if (hadBefore) this.#client.deliver(state.shown.map(gone))
     return refusal
   }
 
@@ -128,12 +116,10 @@ export class Subscriptions {
 
   unsubscribe(pattern: string): boolean {
     if (!this.patterns.delete(pattern)) return false
-    for (const [channel, { shown }] of this.#channels) {
-      for (const [name, { patterns }] of shown) {
-        if (patterns.delete(pattern) && patterns.size === 0) shown.delete(name)
-      }
-      if (shown.size > 0) continue
-      this.#channels.delete(channel)
+    for (const [channel, state] of this.#channels) {
+      state.hide(pattern)
+      if (state.shown.length > 0) continue
+      this.#forget(channel)
       if (this.#client.connection !== undefined) this.#parts.hub.unsubscribe(this.#client.connection, channel)
     }
     return true
@@ -143,44 +129,41 @@ export class Subscriptions {
   end(): void {
     for (const id of [...this.#asked.keys()]) this.#answer(id, 'unavailable')
     this.#channels.clear()
+    this.#latest = undefined
   }
 
   // ---- what the hub says ----------------------------------------------------------------------------
 
-  transaction(transaction: Encoded): readonly string[] {
-    const state = this.#channels.get(transaction.message.channel)
+  transaction(transaction: Encoded): readonly Parcel[] {
+    const { lsn, channel } = transaction
+    const state = this.#latest?.name === channel ? this.#latest : this.#channels.get(channel)
     if (state === undefined) return []
-    const { lsn } = transaction
+    this.#latest = state
     if (lsn > state.lsn) state.lsn = lsn
-    let only: readonly string[] | undefined
-    let several: string[] | undefined
-    for (const shown of state.shown.values()) {
+    let told: readonly Parcel[] = []
+    for (const shown of state.shown) {
       if (shown.after >= lsn) continue
       shown.after = lsn
-      const texts = transaction.textsFor(shown.target)
-      if (only === undefined) only = texts
-      else {
-        several ??= [...only]
-        several.push(...texts)
-      }
+      const parcels = transaction.parcelsFor(shown.target)
+      told = told.length === 0 ? parcels : [...told, ...parcels]
     }
-    return several ?? only ?? []
+    return told
   }
 
   /** The hub starts the channel anew: what lies between is not told, so the client must be. */
-  snapshot(channel: string, position: string): readonly string[] {
+  snapshot(channel: string, position: string): readonly Parcel[] {
     const state = this.#channels.get(channel)
     if (state === undefined) return []
     const reset = state.reset ?? 'epoch'
     state.reset = undefined
     state.lsn = parsePosition(position).lsn
-    return [...state.shown.values()].map((shown) => {
+    return state.shown.map((shown) => {
       shown.after = state.lsn
       return delivery(shown.target.name, {}, { reset, position })
     })
   }
 
-  control(message: ServerMessage): readonly string[] {
+  control(message: ServerMessage): readonly Parcel[] {
     switch (message.type) {
       case 'subscribed':
         this.#answer(message.id, undefined)
@@ -233,15 +216,20 @@ export class Subscriptions {
     }
   }
 
-  #lose(channel: string): readonly string[] {
+  #lose(channel: string): readonly Parcel[] {
     const state = this.#channels.get(channel)
     if (state === undefined) return []
+    this.#forget(channel)
+    return state.shown.map(gone)
+  }
+
+  #forget(channel: string): void {
     this.#channels.delete(channel)
-    return [...state.shown.values()].map(gone)
+    this.#latest = undefined
   }
 }
 
-function gone(shown: Shown): string {
+function gone(shown: Shown): Parcel {
   return delivery(shown.target.name, {}, { revoked: true })
 }
 

@@ -202,9 +202,9 @@ export class Subscriptions implements Listener {
   }
 
   /** What the application has for this client alone. */
-  #operations({ channel, operations }: Operations): readonly string[] {
-    const shown = this.#channels.get(channel)?.shown.values() ?? []
-    const names = [...shown].filter(({ target }) => target.collection === undefined)
+  #operations({ channel, operations }: Operations): readonly Parcel[] {
+    const shown = this.#channels.get(channel)?.shown ?? []
+    const names = shown.filter(({ target }) => target.collection === undefined)
     return names.flatMap(({ target: { name } }) =>
       operations.map(({ operation, envelope }) => delivery(name, { operation, envelope, session_id: null })),
     )

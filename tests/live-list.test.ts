@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readFile, rm } from 'node:fs/promises'
+import { once } from 'node:events'
+import { copyFile, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   eventually,
@@ -31,7 +32,6 @@ describe.skipIf(withoutBrowser())('the first live list, built and run', () => {
   let server: ChildProcess
   let browser: Browser
   let url: string
-  let said = ''
 
   beforeAll(async () => {
     cluster = await startPostgres()
@@ -47,22 +47,13 @@ describe.skipIf(withoutBrowser())('the first live list, built and run', () => {
       configFile: false,
       ...(resolve && { resolve }),
     } as const
-    await build({ ...quiet, build: { outDir: join(outDir, 'public'), emptyOutDir: true } })
-    await build({ ...quiet, build: { outDir, emptyOutDir: false, ssr: 'server.ts', target: 'node20' } })
+    await build({ ...quiet, build: { outDir: join(outDir, 'page'), emptyOutDir: true } })
+    await build({
+      ...quiet,
+      build: { outDir: join(outDir, 'build'), emptyOutDir: true, ssr: 'server.ts', target: 'node20' },
+    })
     vi.unstubAllEnvs()
-    const port = await freePort()
-    url = `http://127.0.0.1:${port}`
-    server = spawn(process.execPath, [join(outDir, 'server.js')], {
-      cwd: outDir,
-      env: { ...process.env, DATABASE_URL: cluster.url, PORT: String(port) },
-    })
-    server.stderr?.on('data', (chunk) => {
-      said += chunk
-    })
-    await eventually(async () => {
-      if (server.exitCode !== null) throw new Error(`the server ended: ${said}`)
-      expect((await fetch(`${url}/lockstep/health`)).status).toBe(200)
-    })
+    await start('build/server.js', { DATABASE_URL: cluster.url })
     browser = await launchChromium()
   })
 
@@ -70,8 +61,30 @@ describe.skipIf(withoutBrowser())('the first live list, built and run', () => {
     await browser?.close()
     server?.kill('SIGKILL')
     await cluster?.stop()
-    await rm(outDir, { recursive: true, force: true })
+    // The Postgres in it may still be ending.
+    await rm(outDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 })
   })
+
+  /** Runs a file of the folder, and waits until it answers. */
+  const start = async (file: string, env: Readonly<Record<string, string>> = {}): Promise<void> => {
+    const port = await freePort()
+    url = `http://127.0.0.1:${port}`
+    server = spawn(process.execPath, [file], {
+      cwd: outDir,
+      env: { ...process.env, ...env, PORT: String(port) },
+    })
+    let said = ''
+    server.stderr?.on('data', (chunk) => {
+      said += chunk
+    })
+    await eventually(
+      async () => {
+        if (server.exitCode !== null) throw new Error(`the server ended: ${said}`)
+        expect((await fetch(`${url}/lockstep/health`)).status).toBe(200)
+      },
+      { timeoutMs: 50_000 },
+    )
+  }
 
   const rowsOf = (page: Page): Promise<string[]> => page.locator('p').allTextContents()
 
@@ -90,5 +103,20 @@ describe.skipIf(withoutBrowser())('the first live list, built and run', () => {
     await sql.end()
     for (const page of [one, two])
       await eventually(async () => expect(await rowsOf(page)).toEqual(['Buy bread']))
+  })
+
+  it('starts with a Postgres of its own', async () => {
+    server.kill('SIGKILL')
+    for (const file of ['start.js', 'schema.sql']) await copyFile(join(example, file), join(outDir, file))
+    await start('start.js')
+    const reply = await fetch(`${url}/api/list/1/todos`, {
+      method: 'POST',
+      body: JSON.stringify({ title: 'Buy milk' }),
+    })
+    expect(reply.status).toBe(204)
+    expect(await (await fetch(`${url}/lockstep/snapshot/list/1`)).text()).toContain('Buy milk')
+    const ended = once(server, 'exit')
+    server.kill('SIGINT')
+    await ended
   })
 })

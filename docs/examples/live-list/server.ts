@@ -25,7 +25,7 @@ app.post('/api/list/:id/todos', (c) =>
     await sql`INSERT INTO todos (list_id, title) VALUES (${c.req.param('id')}, ${title})`
   }),
 )
-app.use(serveStatic({ root: 'public' }))
+app.use(serveStatic({ root: 'page' }))
 const http = createServer(getRequestListener(app.fetch))
 lockstep.attach(http)
-http.listen(Number(PORT))
+http.listen(Number(PORT), () => console.log(`http://localhost:${PORT}`))

@@ -5,6 +5,7 @@ import type axe from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type ScrumProcess, startScrum } from './scrum-process.ts'
+import { shoot } from './shots.ts'
 
 const axeSource = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
@@ -47,10 +48,31 @@ describe.skipIf(withoutBrowser())('the Scrum board', () => {
       await page.getByRole('button', { name: /sign in/i }).click()
       await page.waitForURL((url) => !url.pathname.startsWith('/sign-in'))
       expect(await faultsOf(page)).toEqual([])
-      await page.goto(`${scrum.address}/projects/1`)
-      await page.getByText('Live', { exact: true }).first().waitFor()
-      expect(await faultsOf(page)).toEqual([])
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width)
+      for (const path of ['', '/planning', '/sprint', '/impediments']) {
+        await page.goto(`${scrum.address}/projects/1${path}`)
+        await page.getByText('Live', { exact: true }).first().waitFor()
+        const check = async (state: string): Promise<void> => {
+          const found = await faultsOf(page)
+          const pageWidth = await page.evaluate(() => document.documentElement.scrollWidth)
+          await shoot(page, `${path.slice(1) || 'backlog'}-${state}-${width}-${colorScheme}`)
+          expect({ path, state, found, tooWide: pageWidth > width }).toEqual({
+            path,
+            state,
+            found: [],
+            tooWide: false,
+          })
+        }
+        await check('closed')
+        await page
+          .getByRole('button', { name: /^Details of / })
+          .first()
+          .click()
+        await check('open')
+        if (path === '/sprint') {
+          await page.getByRole('button', { name: 'New sprint' }).click()
+          await check('form')
+        }
+      }
       await context.close()
     },
   )

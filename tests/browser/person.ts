@@ -37,7 +37,12 @@ export class Person {
   }
 
   async openBacklog(address: string): Promise<void> {
-    await this.page.goto(`${address}/projects/1`)
+    await this.open(address, '')
+  }
+
+  /** Opens a page of project 1, `/sprint` say. */
+  async open(address: string, path: string): Promise<void> {
+    await this.page.goto(`${address}/projects/1${path}`)
     await this.live()
   }
 

@@ -8,6 +8,8 @@ const task = (id: number, itemId: number, position: string): Task => ({
   project_id: 1,
   summary: `task ${id}`,
   done: false,
+  hours_left: null,
+  user_id: null,
   position,
 })
 
@@ -19,6 +21,7 @@ test('items stand in the order of their ranks, computed once per array', () => {
     user_story: '',
     description: '',
     estimate: null,
+    sprint_id: null,
   })
   const rows = [item(1, 'b'), item(2, 'a')]
   expect(inOrder(rows).map(({ id }) => id)).toEqual([2, 1])

@@ -28,8 +28,10 @@ export interface Item {
   readonly description: string
   /** Story points; null: not estimated yet. */
   readonly estimate: number | null
-  /** Rank in the backlog, see rank.ts. */
+  /** Rank among all items of the project, see rank.ts. */
   readonly position: string
+  /** The sprint it stands in; null: the backlog. */
+  readonly sprint_id: number | null
 }
 
 export interface Task {
@@ -38,8 +40,58 @@ export interface Task {
   readonly project_id: number
   readonly summary: string
   readonly done: boolean
+  /** Hours of work that are left; null: nobody has said yet. Done is 0. */
+  readonly hours_left: number | null
+  /** Who does it. */
+  readonly user_id: number | null
   /** Rank among the item's tasks. */
   readonly position: string
+}
+
+export interface Sprint {
+  readonly id: number
+  readonly project_id: number
+  readonly name: string
+  readonly goal: string
+  /** First and last day, `2026-01-31`. */
+  readonly from_date: string
+  readonly to_date: string
+}
+
+/** How a sprint stood at the end of a day. Days on which nothing changed have none. */
+export interface SprintDay {
+  readonly sprint_id: number
+  readonly project_id: number
+  readonly day: string
+  readonly hours_left: number
+  readonly points: number
+  readonly points_done: number
+  readonly items: number
+  readonly items_done: number
+}
+
+export interface Impediment {
+  readonly id: number
+  readonly project_id: number
+  readonly summary: string
+  /** Markdown. */
+  readonly description: string
+  readonly open: boolean
+  /** ISO 8601. */
+  readonly created_at: string
+}
+
+/** Said about an item or about an impediment. */
+export interface Comment {
+  readonly id: number
+  readonly project_id: number
+  readonly item_id: number | null
+  readonly impediment_id: number | null
+  /** Null: they have left. */
+  readonly user_id: number | null
+  readonly text: string
+  /** ISO 8601. */
+  readonly created_at: string
 }
 
 /** Who looks at a page. */
@@ -55,6 +107,13 @@ export const descriptionLengthMax = 20_000
 export const summaryLengthMax = 300
 export const projectNameLengthMax = 120
 export const estimateMax = 1000
+export const hoursMax = 1000
+export const sprintNameLengthMax = 120
+export const goalLengthMax = 500
+export const sprintDaysMax = 93
+/** Items that may come with a sprint that is brought back. */
+export const itemsPerSprintMax = 1000
+export const commentLengthMax = 5000
 /** Tasks that may come with one new item. */
 export const tasksPerCreateMax = 100
 
@@ -82,6 +141,22 @@ export function estimateText(estimate: number | null): string {
 export function estimateWords(estimate: number | null): string {
   if (estimate === null) return 'not estimated'
   return estimate === 1 ? '1 point' : `${estimate} points`
+}
+
+/** `3 h`, `?`: hours left as they stand on a task. */
+export function hoursText(hours: number | null): string {
+  return hours === null ? '?' : `${figureText(hours)} h`
+}
+
+/** `3 hours left`, `hours not known`: hours left as they are read out. */
+export function hoursWords(hours: number | null): string {
+  if (hours === null) return 'hours not known'
+  return hours === 1 ? '1 hour left' : `${figureText(hours)} hours left`
+}
+
+/** Reads what somebody typed as hours: `null` for nothing or `?`; undefined where it is none. */
+export function readHours(text: string): number | null | undefined {
+  return readEstimate(text.replace(/\s*h(ours?)?$/i, ''))
 }
 
 /** Reads what somebody typed as an estimate: `null` for nothing or `?`; undefined where it is none. */

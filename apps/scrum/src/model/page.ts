@@ -19,14 +19,28 @@ export type Page =
       readonly viewer: Viewer
       readonly lockstep: PageState
     }
-  | {
-      readonly kind: 'backlog'
-      readonly theme: Theme
-      readonly viewer: Viewer
-      readonly projectId: number
-      readonly lockstep: PageState
-    }
+  | ProjectPage
   | { readonly kind: 'problem'; readonly theme: Theme; readonly title: string; readonly text: string }
+
+/** The pages inside a project. */
+export interface ProjectPage {
+  readonly kind: 'backlog' | 'planning' | 'sprint' | 'impediments'
+  readonly theme: Theme
+  readonly viewer: Viewer
+  readonly projectId: number
+  /** The sprint that the address names. */
+  readonly sprintId?: number
+  /** The day on which the page was rendered, so that server and script draw the same. */
+  readonly today: string
+  readonly lockstep: PageState
+}
+
+export const projectPageTitles: Readonly<Record<ProjectPage['kind'], string>> = {
+  backlog: 'Backlog',
+  planning: 'Planning',
+  sprint: 'Sprint',
+  impediments: 'Impediments',
+}
 
 /** Id of the element that holds the page's data. */
 export const pageElementId = 'page'

@@ -11,12 +11,14 @@ import { type Context, Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { HTTPException } from 'hono/http-exception'
 import postgres from 'postgres'
+import { commentRoutes } from './comments/routes.ts'
 import { drizzleOn } from './database/connection.ts'
 import { migrate } from './database/migrate.ts'
 import { seed } from './database/seed.ts'
 import type { ApiEnvironment, Board, ProjectEnvironment } from './environment.ts'
 import { assertOwnOrigin } from './http/origin.ts'
 import { secured } from './http/secured.ts'
+import { impedimentRoutes } from './impediments/routes.ts'
 import { itemRoutes } from './items/routes.ts'
 import { type Assets, loadAssets, serveAssets } from './pages/assets.ts'
 import { pageRoutes, showNothing, showPage, syncPath, syncUser, themeOf } from './pages/routes.ts'
@@ -24,6 +26,7 @@ import { membersOnly } from './projects/membership.ts'
 import { projectRoutes } from './projects/routes.ts'
 import { viewerOf } from './sign-in/cookie-session.ts'
 import { signInRoutes } from './sign-in/routes.ts'
+import { sprintRoutes } from './sprints/routes.ts'
 import { boardSync } from './sync.ts'
 import { taskRoutes } from './tasks/routes.ts'
 
@@ -119,6 +122,9 @@ function routesOf(board: Board, assets: Assets, logger: Logger | undefined): Hon
   project.use(membersOnly(board))
   project.route('/items', itemRoutes(board))
   project.route('/tasks', taskRoutes(board))
+  project.route('/sprints', sprintRoutes(board))
+  project.route('/impediments', impedimentRoutes(board))
+  project.route('/comments', commentRoutes(board))
   api.route('/projects/:projectId', project)
   app.route('/api', api)
 

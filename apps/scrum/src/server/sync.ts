@@ -1,5 +1,15 @@
 import { collection, defineSync } from '@lockstep/server'
-import type { Item, Member, Project, ProjectCounts, Task } from '../model/board.ts'
+import type {
+  Comment,
+  Impediment,
+  Item,
+  Member,
+  Project,
+  ProjectCounts,
+  Sprint,
+  SprintDay,
+  Task,
+} from '../model/board.ts'
 import type { Database } from './database/connection.ts'
 import { isMember } from './projects/membership.ts'
 
@@ -44,12 +54,42 @@ export function boardSync(db: Database) {
       items: collection<Item>({
         table: 'items',
         channel: 'project/:project_id',
-        columns: ['id', 'project_id', 'user_story', 'description', 'estimate', 'position'],
+        columns: ['id', 'project_id', 'user_story', 'description', 'estimate', 'position', 'sprint_id'],
       }),
       tasks: collection<Task>({
         table: 'tasks',
         channel: 'project/:project_id',
-        columns: ['id', 'item_id', 'project_id', 'summary', 'done', 'position'],
+        columns: ['id', 'item_id', 'project_id', 'summary', 'done', 'hours_left', 'user_id', 'position'],
+      }),
+      sprints: collection<Sprint>({
+        table: 'sprints',
+        channel: 'project/:project_id',
+        columns: ['id', 'project_id', 'name', 'goal', 'from_date', 'to_date'],
+      }),
+      sprint_days: collection<SprintDay>({
+        table: 'sprint_days',
+        key: ['sprint_id', 'day'],
+        channel: 'project/:project_id',
+        columns: [
+          'sprint_id',
+          'project_id',
+          'day',
+          'hours_left',
+          'points',
+          'points_done',
+          'items',
+          'items_done',
+        ],
+      }),
+      impediments: collection<Impediment>({
+        table: 'impediments',
+        channel: 'project/:project_id',
+        columns: ['id', 'project_id', 'summary', 'description', 'open', 'created_at'],
+      }),
+      comments: collection<Comment>({
+        table: 'comments',
+        channel: 'project/:project_id',
+        columns: ['id', 'project_id', 'item_id', 'impediment_id', 'user_id', 'text', 'created_at'],
       }),
     },
   })

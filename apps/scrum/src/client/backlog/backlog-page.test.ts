@@ -111,7 +111,7 @@ describe.skipIf(withoutBrowser())('the backlog in a browser', () => {
     await alice.page.getByRole('menuitem', { name: 'Delete' }).press('Enter')
     await olivia.item(deleted).waitFor({ state: 'detached' })
     alice.requests.length = 0
-    await alice.page.getByRole('button', { name: 'Undo' }).click()
+    await alice.page.getByRole('button', { name: 'Undo', exact: true }).click()
     await eventually(async () => expect(await olivia.stories()).toEqual(before))
     expect(alice.requests).toEqual(['POST /api/projects/1/items'])
     expect([...(await tasksOf())]).toEqual(tasks)

@@ -1,9 +1,9 @@
 import { type ReactElement, useSyncExternalStore } from 'react'
 import { estimateCards, estimateText, estimateWords, type Item, type Member } from '../../model/board.ts'
+import { useBoard } from '../board/board-context.tsx'
+import type { NewsEntry } from '../board/news.ts'
 import { remembered } from '../rows.ts'
 import { Avatar } from '../shell/avatar.tsx'
-import { useBoard } from './board-context.tsx'
-import type { NewsEntry } from './news.ts'
 
 export interface Figures {
   readonly items: number
@@ -57,7 +57,7 @@ export function Summary({
         <h2>Sizes</h2>
         {figures.items === 0 ? <p className="hint">Nothing to measure yet.</p> : <Sizes figures={figures} />}
       </section>
-      <section>
+      <section className="news-box">
         <h2>While you are here</h2>
         <NewsList members={members} />
       </section>

@@ -107,3 +107,122 @@ export const harbour: readonly SeededItem[] = [
   { userStory: 'As a captain I announce my arrival by radio or by web', estimate: 8 },
   { userStory: 'As the office I bill the hours at the quay', estimate: null },
 ]
+
+/** A sprint as it is planted: days count from the day of planting. */
+export interface SeededSprint {
+  readonly name: string
+  readonly goal: string
+  readonly firstDay: number
+  readonly lastDay: number
+  readonly items: readonly SeededSprintItem[]
+  /** How it stood on days before: day, hours left, points done, items done. */
+  readonly past: readonly (readonly [day: number, hours: number, pointsDone: number, itemsDone: number])[]
+}
+
+interface SeededSprintItem {
+  readonly userStory: string
+  readonly description?: string
+  readonly estimate: number
+  /** Summary, hours left, who by name. */
+  readonly tasks: readonly (readonly [summary: string, hours: number | null, who?: string])[]
+}
+
+export const bananaSprints: readonly SeededSprint[] = [
+  {
+    name: 'Sprint 1',
+    goal: 'A team can keep its backlog here',
+    firstDay: -18,
+    lastDay: -5,
+    items: [
+      {
+        userStory: 'As a team member I sign in with my e-mail address',
+        estimate: 3,
+        tasks: [
+          ['Form', 0, 'Alice'],
+          ['Slow down guessing', 0, 'Olivia'],
+        ],
+      },
+      {
+        userStory: 'As a product owner I write items down and sort them',
+        estimate: 8,
+        tasks: [
+          ['List', 0, 'Olivia'],
+          ['Drag and drop', 0, 'Alice'],
+        ],
+      },
+      {
+        userStory: 'As a team we see all our projects on one page',
+        estimate: 2,
+        tasks: [['Cards with live counts', 0, 'Alice']],
+      },
+    ],
+    past: [
+      [-18, 44, 0, 0],
+      [-15, 36, 3, 1],
+      [-12, 27, 3, 1],
+      [-9, 14, 5, 2],
+      [-6, 4, 5, 2],
+      [-5, 0, 13, 3],
+    ],
+  },
+  {
+    name: 'Sprint 2',
+    goal: 'Two people can plan and work without getting in each other’s way',
+    firstDay: -4,
+    lastDay: 9,
+    items: [
+      {
+        userStory: 'As a team member I say how many hours are left of a task',
+        description: 'Zero means **done**. The burndown follows at once, on everybody’s screen.',
+        estimate: 3,
+        tasks: [
+          ['A field beside each task', 0, 'Olivia'],
+          ['Let the burndown follow', 0, 'Olivia'],
+          ['Read hours with a comma, too', 2, 'Alice'],
+        ],
+      },
+      {
+        userStory: 'As a scrum master I see who has too much to do',
+        estimate: 5,
+        tasks: [
+          ['Workload per person', 6, 'Alice'],
+          ['Give a task to somebody else', 3, 'Olivia'],
+          ['Ask the team what “too much” is', null],
+        ],
+      },
+      {
+        userStory: 'As a team member I see that somebody is editing an item before I do',
+        estimate: 8,
+        tasks: [
+          ['Show a name on the item', 5, 'Olivia'],
+          ['Let go when the tab is closed', 8, 'Alice'],
+        ],
+      },
+    ],
+    past: [
+      [-4, 52, 0, 0],
+      [-3, 45, 0, 0],
+      [-2, 38, 0, 0],
+      [-1, 29, 0, 0],
+    ],
+  },
+]
+
+export const bananaImpediments = [
+  {
+    summary: 'The test phone has no charger',
+    description: 'Since Monday. Nobody can try **dragging by touch** until somebody finds one.',
+    open: true,
+    comments: [
+      ['Olivia', 'I can bring mine tomorrow.'],
+      ['Alice', 'That would help, thank you!'],
+    ],
+  },
+  { summary: 'Waiting for the name of the new domain', description: '', open: true, comments: [] },
+  {
+    summary: 'The build took twenty minutes',
+    description: 'It installed a browser every time.',
+    open: false,
+    comments: [['Alice', 'Two minutes now.']],
+  },
+] as const

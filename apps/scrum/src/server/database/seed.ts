@@ -3,6 +3,7 @@ import { firstRanks } from '../../model/rank.ts'
 import { hashPassword } from '../sign-in/password.ts'
 import { drizzleOn } from './connection.ts'
 import { bananaScrum, harbour, type SeededItem } from './seed-rows.ts'
+import { plantSprints } from './seed-sprints.ts'
 import { items, memberships, projects, tasks, users } from './tables.ts'
 
 /** The password of all seeded people. */
@@ -28,7 +29,7 @@ export async function seed(sql: Sql): Promise<void> {
       .returning()
     const named = (name: string) => made.filter((user) => user.name === name)
 
-    const plant = async (name: string, team: typeof made, rows: readonly SeededItem[]): Promise<void> => {
+    const plant = async (name: string, team: typeof made, rows: readonly SeededItem[]): Promise<number> => {
       const [project] = await db.insert(projects).values({ name }).returning()
       if (project === undefined) throw new Error('the project was not made')
       await db
@@ -61,8 +62,13 @@ export async function seed(sql: Sql): Promise<void> {
           })),
         )
       }
+      return project.id
     }
-    await plant('Banana Scrum', [...named('Alice'), ...named('Olivia')], bananaScrum)
+    const team = [...named('Alice'), ...named('Olivia')]
+    const projectId = await plant('Banana Scrum', team, bananaScrum)
     await plant('Harbour Office', named('Bob'), harbour)
+    const ids = new Map(team.map(({ id, name }) => [name, id]))
+    const [now] = await tx<{ today: string }[]>`select (now() at time zone 'utc')::date::text as today`
+    await plantSprints(db, projectId, ids, now?.today ?? '')
   })
 }

@@ -1,6 +1,7 @@
 import {
   boolean,
   customType,
+  date,
   doublePrecision,
   foreignKey,
   integer,
@@ -55,6 +56,7 @@ export const items = pgTable(
     description: text().notNull().default(''),
     estimate: doublePrecision(),
     position: text().notNull(),
+    sprint_id: integer(),
   },
   (table) => [unique().on(table.id, table.project_id), unique().on(table.project_id, table.position)],
 )
@@ -67,6 +69,8 @@ export const tasks = pgTable(
     project_id: integer().notNull(),
     summary: text().notNull(),
     done: boolean().notNull().default(false),
+    hours_left: doublePrecision(),
+    user_id: integer(),
     position: text().notNull(),
   },
   (table) => [
@@ -74,3 +78,31 @@ export const tasks = pgTable(
     unique().on(table.item_id, table.position),
   ],
 )
+
+export const sprints = pgTable('sprints', {
+  id: integer().primaryKey().generatedAlwaysAsIdentity(),
+  project_id: integer().notNull(),
+  name: text().notNull(),
+  goal: text().notNull().default(''),
+  from_date: date({ mode: 'string' }).notNull(),
+  to_date: date({ mode: 'string' }).notNull(),
+})
+
+export const impediments = pgTable('impediments', {
+  id: integer().primaryKey().generatedAlwaysAsIdentity(),
+  project_id: integer().notNull(),
+  summary: text().notNull(),
+  description: text().notNull().default(''),
+  open: boolean().notNull().default(true),
+  created_at: timestamp({ withTimezone: true, mode: 'string' }).notNull().defaultNow(),
+})
+
+export const comments = pgTable('comments', {
+  id: integer().primaryKey().generatedAlwaysAsIdentity(),
+  project_id: integer().notNull(),
+  item_id: integer(),
+  impediment_id: integer(),
+  user_id: integer(),
+  text: text().notNull(),
+  created_at: timestamp({ withTimezone: true, mode: 'string' }).notNull().defaultNow(),
+})

@@ -11,11 +11,12 @@ const bodyBytesMax = 128 * 1024
 export async function readBody<S extends v.GenericSchema>(
   request: Request,
   schema: S,
+  bytesMax: number = bodyBytesMax,
 ): Promise<v.InferOutput<S>> {
   if (!/^application\/json\b/i.test(request.headers.get('content-type') ?? '')) {
     throw new LockstepError('unsupported_media')
   }
-  const text = await readText(request)
+  const text = await readText(request, bytesMax)
   let json: unknown
   try {
     json = JSON.parse(text)
@@ -35,14 +36,14 @@ export function check<S extends v.GenericSchema>(schema: S, value: unknown): v.I
 }
 
 /** Body text up to the bound, however long the sender says it is. */
-async function readText(request: Request): Promise<string> {
+async function readText(request: Request, bytesMax: number): Promise<string> {
   if (request.body === null) return ''
   const decoder = new TextDecoder()
   let bytes = 0
   let text = ''
   for await (const chunk of request.body) {
     bytes += chunk.byteLength
-    if (bytes > bodyBytesMax) throw new LockstepError('too_large')
+    if (bytes > bytesMax) throw new LockstepError('too_large')
     text += decoder.decode(chunk, { stream: true })
   }
   return text + decoder.decode()
@@ -67,6 +68,36 @@ export function prose(lengthMax: number): v.GenericSchema<string, string> {
     v.maxLength(lengthMax, `must not be longer than ${lengthMax} characters`),
   )
 }
+
+/** The number of a row that another one names. */
+export const rowId: v.GenericSchema<number, number> = v.pipe(
+  v.number('must be a number'),
+  v.integer('must be an id'),
+  v.minValue(1, 'must be an id'),
+  v.maxValue(2 ** 31 - 1, 'must be an id'),
+)
+
+/** A count of something, or null where nobody knows yet. */
+export function amount(max: number): v.GenericSchema<number | null, number | null> {
+  return v.nullable(
+    v.pipe(
+      v.number('must be a number or null'),
+      v.minValue(0, 'must not be negative'),
+      v.maxValue(max, `must not be above ${max}`),
+    ),
+  )
+}
+
+export const flag: v.GenericSchema<boolean, boolean> = v.boolean('must be true or false')
+
+/** A day that is in the calendar, `2026-01-31`. */
+export const day: v.GenericSchema<string, string> = v.pipe(
+  v.string('must be text'),
+  v.check((text) => {
+    const at = /^[12]\d{3}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN
+    return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text)
+  }, 'must be a day, such as 2026-01-31'),
+)
 
 /** A row's number out of a path; what is none belongs to nothing that exists. */
 export function readId(text: string | undefined): number {

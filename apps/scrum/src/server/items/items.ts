@@ -4,31 +4,39 @@ import { estimateWords, type Item, type Task } from '../../model/board.ts'
 import { firstRanks } from '../../model/rank.ts'
 import { backlogOf, placeIn } from '../database/place.ts'
 import { items, tasks } from '../database/tables.ts'
+import { assertMembers } from '../projects/membership.ts'
 import { quote, tell, type Writing } from '../projects/writing.ts'
+import { sprintName } from '../sprints/sprints.ts'
 import type { ItemChange, NewItem } from './routes.ts'
 
 /** The item, and the tasks that came with it. */
 export async function createItem(writing: Writing, wanted: NewItem): Promise<Item & { tasks: Task[] }> {
   const { db, projectId } = writing
   const position = await placeIn(db, backlogOf(projectId), wanted)
-  const { user_story, description, estimate } = wanted
+  const { user_story, description, estimate, sprint_id } = wanted
+  if (sprint_id !== null) await sprintName(writing, sprint_id)
+  await assertMembers(
+    writing,
+    wanted.tasks.map((task) => task.user_id),
+  )
   const [item] = await db
     .insert(items)
-    .values({ project_id: projectId, user_story, description, estimate, position })
+    .values({ project_id: projectId, user_story, description, estimate, position, sprint_id })
     .returning()
   if (item === undefined) throw new LockstepError('internal')
   const ranks = firstRanks(wanted.tasks.length)
   const rows = wanted.tasks.map((task, i) => ({
+    ...task,
     item_id: item.id,
     project_id: projectId,
-    summary: task.summary,
-    done: task.done,
     position: ranks[i] ?? '',
   }))
   const made = rows.length === 0 ? [] : await db.insert(tasks).values(rows).returning()
-  await tell(writing, 'items/create', { item: { ...item } }, `added ${quote(user_story)}`)
+  await tell(writing, 'items/create', { item: { ...item } }, `added ${quote(user_story)}`, sprint_id)
   return { ...item, tasks: made }
 }
+
+const fields = ['user_story', 'description', 'estimate', 'sprint_id', 'position'] as const
 
 export async function changeItem(writing: Writing, id: number, change: ItemChange): Promise<Item> {
   const { db, projectId } = writing
@@ -43,41 +51,67 @@ export async function changeItem(writing: Writing, id: number, change: ItemChang
     user_story: change.user_story ?? old.user_story,
     description: change.description ?? old.description,
     estimate: change.estimate === undefined ? old.estimate : change.estimate,
+    sprint_id: change.sprint_id === undefined ? old.sprint_id : change.sprint_id,
     position: position ?? old.position,
   }
-  const changed = (['user_story', 'description', 'estimate', 'position'] as const).filter(
-    (field) => old[field] !== wanted[field],
-  )
+  const changed = fields.filter((field) => old[field] !== wanted[field])
   if (changed.length === 0) return old
-  const { user_story, description, estimate } = wanted
-  await db.update(items).set({ user_story, description, estimate, position: wanted.position }).where(own)
-  for (const field of changed) await tellChange(writing, field, old, wanted)
+  const { user_story, description, estimate, sprint_id } = wanted
+  const sprint =
+    changed.includes('sprint_id') && sprint_id !== null ? await sprintName(writing, sprint_id) : undefined
+  await db
+    .update(items)
+    .set({ user_story, description, estimate, sprint_id, position: wanted.position })
+    .where(own)
+  for (const field of changed) {
+    // Where an item goes to another list, its place there is part of that.
+    if (field === 'position' && changed.includes('sprint_id')) continue
+    await tellChange(writing, field, old, wanted, sprint)
+  }
   return wanted
 }
 
 async function tellChange(
   writing: Writing,
-  field: 'user_story' | 'description' | 'estimate' | 'position',
+  field: (typeof fields)[number],
   old: Item,
   item: Item,
+  sprint: string | undefined,
 ): Promise<void> {
-  const { id } = item
+  const { id, sprint_id, position } = item
   switch (field) {
     case 'user_story': {
       const notice = `renamed ${quote(old.user_story)} to ${quote(item.user_story)}`
-      return await tell(writing, 'items/backlog_item_user_story', { id, user_story: item.user_story }, notice)
+      return await tell(
+        writing,
+        'items/backlog_item_user_story',
+        { id, user_story: item.user_story },
+        notice,
+        sprint_id,
+      )
     }
     case 'description': {
       const notice = `described ${quote(item.user_story)}`
-      return await tell(writing, 'items/backlog_item_description', { id }, notice)
+      return await tell(writing, 'items/backlog_item_description', { id }, notice, sprint_id)
     }
     case 'estimate': {
       const notice = `estimated ${quote(item.user_story)}: ${estimateWords(item.estimate)}`
-      return await tell(writing, 'items/backlog_item_estimate', { id, estimate: item.estimate }, notice)
+      const envelope = { id, estimate: item.estimate }
+      return await tell(writing, 'items/backlog_item_estimate', envelope, notice, sprint_id)
+    }
+    case 'sprint_id': {
+      if (sprint_id === null) {
+        const notice = `took ${quote(item.user_story)} back to the backlog`
+        const envelope = { id, position }
+        return await tell(writing, 'sprints/remove_item_from_sprint', envelope, notice, old.sprint_id)
+      }
+      const notice = `put ${quote(item.user_story)} into ${quote(sprint ?? '')}`
+      const envelope = { id, sprint_id, position }
+      return await tell(writing, 'sprints/assign_item_to_sprint', envelope, notice, sprint_id)
     }
     case 'position': {
-      const notice = `moved ${quote(item.user_story)}`
-      return await tell(writing, 'items/sort', { id, position: item.position }, notice)
+      const operation = sprint_id === null ? 'items/sort' : 'sprints/sort'
+      return await tell(writing, operation, { id, position }, `moved ${quote(item.user_story)}`, sprint_id)
     }
   }
 }
@@ -90,11 +124,7 @@ export async function destroyItem(writing: Writing, id: number): Promise<Item> {
     .where(and(eq(items.id, id), eq(items.project_id, projectId)))
     .returning()
   if (item === undefined) throw new LockstepError('not_found', 'This item is gone.')
-  await tell(
-    writing,
-    'items/destroy',
-    { id, user_story: item.user_story },
-    `deleted ${quote(item.user_story)}`,
-  )
+  const { user_story, sprint_id } = item
+  await tell(writing, 'items/destroy', { id, user_story }, `deleted ${quote(user_story)}`, sprint_id)
   return item
 }

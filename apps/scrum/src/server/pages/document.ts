@@ -1,5 +1,5 @@
 import { embedJson } from '@lockstep/protocol'
-import { type Page, pageElementId } from '../../model/page.ts'
+import { type Page, type ProjectPage, pageElementId, projectPageTitles } from '../../model/page.ts'
 import type { Assets } from './assets.ts'
 
 /** The whole HTML document: rows as HTML for the eye, the same rows as JSON for the script. */
@@ -37,13 +37,16 @@ function titleOf(page: Page): string {
     case 'projects':
       return 'Projects · Lockstep Scrum'
     case 'backlog':
-      return `Backlog · ${projectName(page)}`
+    case 'planning':
+    case 'sprint':
+    case 'impediments':
+      return `${projectPageTitles[page.kind]} · ${projectName(page)}`
     case 'problem':
       return `${page.title} · Lockstep Scrum`
   }
 }
 
-function projectName(page: Extract<Page, { kind: 'backlog' }>): string {
+function projectName(page: ProjectPage): string {
   for (const snapshot of page.lockstep.snapshots) {
     const projects = snapshot.collections.projects
     const name = projects?.rows[0]?.[projects.columns.indexOf('name')]

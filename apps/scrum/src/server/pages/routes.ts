@@ -1,8 +1,8 @@
-import { asc, eq } from 'drizzle-orm'
+import { and, asc, eq } from 'drizzle-orm'
 import { type Context, Hono } from 'hono'
 import type { Viewer } from '../../model/board.ts'
-import { type Page, type Theme, themeCookie } from '../../model/page.ts'
-import { memberships } from '../database/tables.ts'
+import { type Page, type ProjectPage, type Theme, themeCookie } from '../../model/page.ts'
+import { memberships, sprints } from '../database/tables.ts'
 import type { Board } from '../environment.ts'
 import { isMember } from '../projects/membership.ts'
 import { readCookie, viewerOf } from '../sign-in/cookie-session.ts'
@@ -33,17 +33,46 @@ export function pageRoutes(board: Board, assets: Assets): Hono {
     return showPage(c, assets, { kind: 'projects', theme: themeOf(c), viewer, lockstep })
   })
 
-  routes.get('/projects/:projectId', async (c) => {
+  const showProject = async (
+    c: Context,
+    kind: ProjectPage['kind'],
+    projectText: string,
+    sprintText?: string,
+  ): Promise<Response> => {
     const viewer = await viewerOf(db, c.req.raw)
     if (viewer === undefined) return toSignIn(c)
-    const text = c.req.param('projectId')
-    const projectId = /^[1-9]\d{0,8}$/.test(text) ? Number(text) : 0
+    const [projectId, sprintId] = [idIn(projectText), idIn(sprintText ?? '')]
     if (!(await isMember(db, viewer.id, projectId))) return showNothing(c, assets)
+    if (sprintText !== undefined) {
+      const own = and(eq(sprints.id, sprintId), eq(sprints.project_id, projectId))
+      const found = await db.select({ id: sprints.id }).from(sprints).where(own)
+      if (found.length === 0) return showNothing(c, assets)
+    }
     const lockstep = await sync.page(syncUser(viewer), [`project/${projectId}`])
-    return showPage(c, assets, { kind: 'backlog', theme: themeOf(c), viewer, projectId, lockstep })
-  })
+    const page = { kind, theme: themeOf(c), viewer, projectId, today: today(), lockstep }
+    return showPage(c, assets, sprintText === undefined ? page : { ...page, sprintId })
+  }
+
+  routes.get('/projects/:projectId', (c) => showProject(c, 'backlog', c.req.param('projectId')))
+  for (const kind of ['planning', 'sprint', 'impediments'] as const) {
+    routes.get(`/projects/:projectId/${kind}`, (c) => showProject(c, kind, c.req.param('projectId')))
+  }
+  for (const kind of ['planning', 'sprint'] as const) {
+    routes.get(`/projects/:projectId/${kind}/:sprintId`, (c) =>
+      showProject(c, kind, c.req.param('projectId'), c.req.param('sprintId')),
+    )
+  }
 
   return routes
+}
+
+/** A row's number out of an address; 0, which no row has, for anything else. */
+function idIn(text: string): number {
+  return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : 0
+}
+
+function today(): string {
+  return new Date().toISOString().slice(0, 10)
 }
 
 /** The viewer as the sync server knows users. */

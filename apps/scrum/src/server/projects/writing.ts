@@ -13,16 +13,21 @@ export interface Writing {
 
 /**
  * Tells the project's pages what was meant, with the commit. `notice` finishes a sentence that begins with
- * the member's name, and is what others read.
+ * the member's name, and is what others read. `sprintId`: the sprint on whose page it can be seen.
  */
 export async function tell(
   { tx, projectId, viewer }: Writing,
   operation: string,
   envelope: { readonly [field: string]: Json },
   notice: string,
+  sprintId: number | null = null,
 ): Promise<void> {
   const _flash = { notice: `${viewer.name} ${notice}`, user_id: viewer.id, name: viewer.name }
-  await tx.operation(`project/${projectId}`, operation, { ...envelope, _flash })
+  await tx.operation(`project/${projectId}`, operation, {
+    ...envelope,
+    ...(sprintId !== null && { _sprint_id: sprintId }),
+    _flash,
+  })
 }
 
 const quoteLengthMax = 60

@@ -1,0 +1,122 @@
+import { useChannelStatus, useRow } from '@lockstep/client/react'
+import { type ReactElement, type ReactNode, useEffect, useState } from 'react'
+import { type ProjectPage, projectPageTitles } from '../../model/page.ts'
+import { type ProjectChannel, useBoardChannel } from '../lockstep.ts'
+import { Announcer, useAnnounce } from '../shell/announcer.tsx'
+import { ConnectionBanner, ConnectionPill } from '../shell/connection.tsx'
+import { ProjectTabs } from '../shell/project-tabs.tsx'
+import { ToastProvider, useToasts } from '../shell/toasts.tsx'
+import { TopBar } from '../shell/top-bar.tsx'
+import { Actions } from './actions/actions.ts'
+import { Doing } from './actions/doing.ts'
+import { Authors } from './authors.ts'
+import { BoardContext, type BoardParts } from './board-context.tsx'
+import { Drafts } from './drafts.ts'
+import { Highlights } from './highlights.ts'
+import { Keyed } from './keyed.ts'
+import { News } from './news.ts'
+import { Pending } from './pending.ts'
+import { watchResets } from './resets.ts'
+import { UndoStack } from './undo.ts'
+import { UndoButton } from './undo-button.tsx'
+
+interface FrameProps {
+  readonly page: ProjectPage
+  readonly children: ReactNode
+}
+
+/** What all pages of a project stand in: bar, tabs, connection, messages, and the parts they share. */
+export function ProjectFrame(props: FrameProps): ReactElement {
+  return (
+    <Announcer>
+      <ToastProvider>
+        <Frame {...props} />
+      </ToastProvider>
+    </Announcer>
+  )
+}
+
+function Frame({ page, children }: FrameProps): ReactElement {
+  const { projectId, viewer, theme, kind } = page
+  const channel = useBoardChannel(`project/${projectId}`)
+  const parts = useBoardParts(channel, page)
+  const project = useRow(channel.projects, projectId)
+  const status = useChannelStatus(channel)
+  const name = project?.name ?? 'Project'
+  useEffect(() => {
+    document.title = `${projectPageTitles[kind]} · ${name}`
+  }, [kind, name])
+
+  if (status.state === 'revoked' || status.state === 'refused') return <Gone page={page} />
+  return (
+    <BoardContext value={parts}>
+      <TopBar theme={theme} viewer={viewer} place={name}>
+        <UndoButton />
+        <ConnectionPill />
+      </TopBar>
+      <ConnectionBanner />
+      <ProjectTabs projectId={projectId} kind={kind} />
+      <main id="main" className="page" tabIndex={-1}>
+        {children}
+      </main>
+    </BoardContext>
+  )
+}
+
+/** The project was taken away while one looked at it: its rows are gone from the page already. */
+function Gone({ page }: Pick<FrameProps, 'page'>): ReactElement {
+  return (
+    <>
+      <TopBar theme={page.theme} viewer={page.viewer} />
+      <main id="main" className="page problem" tabIndex={-1}>
+        <h1>This project is no longer open to you</h1>
+        <p role="alert">You were taken off the project’s team, or the project was deleted.</p>
+        <a className="button" href="/">
+          Go to your projects
+        </a>
+      </main>
+    </>
+  )
+}
+
+/** What lives as long as the page, and what it hears of others. */
+function useBoardParts(project: ProjectChannel, page: ProjectPage): BoardParts {
+  const toasts = useToasts()
+  const announce = useAnnounce()
+  const { projectId, viewer, today } = page
+  const [parts] = useState((): BoardParts => {
+    const pending = new Pending()
+    const drafts = new Drafts()
+    const undo = new UndoStack()
+    const doing = new Doing({ project, projectId, viewer, pending, drafts, toasts, undo, announce })
+    return {
+      project,
+      projectId,
+      viewer,
+      today,
+      doing,
+      undo,
+      actions: new Actions(doing),
+      drafts,
+      pending,
+      authors: new Authors(),
+      highlights: new Highlights(),
+      news: new News(),
+      open: new Keyed<true>(),
+      focus: { key: undefined },
+    }
+  })
+  useEffect(() => {
+    const stopLights = parts.highlights.watch(project)
+    const stopResets = watchResets(project, (text) => toasts.add({ kind: 'done', text }))
+    const stopAuthors = parts.authors.watch(project)
+    const stopNews = parts.news.watch(project, ({ text }) => toasts.add({ kind: 'notice', text }))
+    return () => {
+      stopNews()
+      stopResets()
+      stopAuthors()
+      stopLights()
+    }
+  }, [project, parts, toasts])
+  return parts
+}

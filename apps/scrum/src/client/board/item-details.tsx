@@ -1,9 +1,9 @@
 import { type ReactElement, useCallback } from 'react'
 import type { Item, Task } from '../../model/board.ts'
-import { itemDraft } from './actions/items.ts'
 import { useBoard } from './board-context.tsx'
 import { Comments } from './comments.tsx'
 import { Description } from './description.tsx'
+import { itemDraft } from './item-actions.ts'
 import { TaskList } from './task-list.tsx'
 
 /** What opens below an item. */

@@ -1,7 +1,7 @@
 import { type FormEvent, type ReactElement, useEffect, useId, useRef, useState } from 'react'
 import { goalLengthMax, sprintDaysMax, sprintNameLengthMax } from '../../model/board.ts'
 import { addDays, daysBetween } from '../../model/days.ts'
-import type { SprintFields } from '../board/actions/sprints.ts'
+import type { SprintFields } from '../board/sprint-actions.ts'
 
 /** Name, goal and days of a sprint. */
 export function SprintForm({

@@ -1,7 +1,7 @@
-import { hoursWords, type Item, type Task } from '../../../model/board.ts'
-import { byItem } from '../../rows.ts'
-import { taskKey } from '../highlights.ts'
+import { hoursWords, type Item, type Task } from '../../model/board.ts'
+import { byItem } from '../rows.ts'
 import type { Doing } from './doing.ts'
+import { taskKey } from './highlights.ts'
 import { rankAt, rankBeside } from './rank-at.ts'
 import { changeFields } from './row-fields.ts'
 

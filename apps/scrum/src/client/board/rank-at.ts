@@ -1,4 +1,4 @@
-import { rankBetween } from '../../../model/rank.ts'
+import { rankBetween } from '../../model/rank.ts'
 
 interface Ranked {
   readonly position: string

@@ -1,9 +1,9 @@
-import { CommentActions } from './comments.ts'
+import { CommentActions } from './comment-actions.ts'
 import type { Doing } from './doing.ts'
-import { ImpedimentActions } from './impediments.ts'
-import { ItemActions } from './items.ts'
-import { SprintActions } from './sprints.ts'
-import { TaskActions } from './tasks.ts'
+import { ImpedimentActions } from './impediment-actions.ts'
+import { ItemActions } from './item-actions.ts'
+import { SprintActions } from './sprint-actions.ts'
+import { TaskActions } from './task-actions.ts'
 
 /** Everything that the viewer can do on a project's pages. */
 export class Actions {

@@ -1,11 +1,11 @@
 import type { WriteRequest } from '@lockstep/client'
-import type { Viewer } from '../../../model/board.ts'
-import type { ProjectChannel } from '../../lockstep.ts'
-import type { Toasts } from '../../shell/toasts.tsx'
-import { reasonOf } from '../../write-reason.ts'
-import type { Drafts } from '../drafts.ts'
-import type { Pending } from '../pending.ts'
-import type { Undoable, UndoStack } from '../undo.ts'
+import type { Viewer } from '../../model/board.ts'
+import type { ProjectChannel } from '../lockstep.ts'
+import type { Toasts } from '../shell/toasts.tsx'
+import { reasonOf } from '../write-reason.ts'
+import type { Drafts } from './drafts.ts'
+import type { Pending } from './pending.ts'
+import type { Undoable, UndoStack } from './undo.ts'
 
 /** A way out that a failed action offers. */
 export interface Recovery {

@@ -1,7 +1,7 @@
-import { byPosition, estimateWords, type Item, type Task } from '../../../model/board.ts'
-import { byItem, inOrder } from '../../rows.ts'
-import { itemKey } from '../highlights.ts'
+import { byPosition, estimateWords, type Item, type Task } from '../../model/board.ts'
+import { byItem, inOrder } from '../rows.ts'
 import type { Doing } from './doing.ts'
+import { itemKey } from './highlights.ts'
 import { rankAt, rankBeside } from './rank-at.ts'
 import { changeFields } from './row-fields.ts'
 

@@ -1,4 +1,4 @@
-import type { Impediment } from '../../../model/board.ts'
+import type { Impediment } from '../../model/board.ts'
 import type { Doing } from './doing.ts'
 import { changeFields } from './row-fields.ts'
 

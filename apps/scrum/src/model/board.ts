@@ -143,11 +143,6 @@ export function estimateWords(estimate: number | null): string {
   return estimate === 1 ? '1 point' : `${estimate} points`
 }
 
-/** `3 h`, `?`: hours left as they stand on a task. */
-export function hoursText(hours: number | null): string {
-  return hours === null ? '?' : `${figureText(hours)} h`
-}
-
 /** `3 hours left`, `hours not known`: hours left as they are read out. */
 export function hoursWords(hours: number | null): string {
   if (hours === null) return 'hours not known'

@@ -1,5 +1,5 @@
 import { type ReactElement, useEffect, useRef, useState } from 'react'
-import { hoursMax, hoursText, hoursWords, readHours, type Task } from '../../model/board.ts'
+import { hoursMax, hoursWords, readHours, type Task } from '../../model/board.ts'
 import { useBoard } from './board-context.tsx'
 
 /** Hours left of a task, to be typed over: Enter or leaving saves, Escape gives up, 0 finishes the task. */
@@ -17,35 +17,42 @@ export function HoursField({ task, disabled }: { task: Task; disabled: boolean }
     if (typed !== undefined && !wrong && value !== undefined) actions.tasks.setHours(task, value)
     setTyped(undefined)
   }
+  // What the field shows is also what one types: that it gets the focus changes nothing under the fingers.
+  const said = task.hours_left === null ? '' : String(task.hours_left)
   return (
-    <input
-      ref={field}
+    <span
       className={`hours${task.hours_left === null ? ' hours-open' : ''}`}
-      inputMode="decimal"
-      autoComplete="off"
-      aria-label={`Hours left of ${task.summary}`}
-      aria-invalid={wrong}
       title={hoursWords(task.hours_left)}
-      disabled={disabled}
-      value={typed ?? hoursText(task.hours_left)}
-      onFocus={(event) => {
-        setTyped(task.hours_left === null ? '' : String(task.hours_left))
-        const { target } = event
-        requestAnimationFrame(() => target.select())
-      }}
-      onChange={(event) => setTyped(event.target.value)}
-      onKeyDown={(event) => {
-        if (event.key === 'Enter') {
-          if (wrong) event.currentTarget.reportValidity()
-          else event.currentTarget.blur()
-        } else if (event.key === 'Escape') {
-          event.stopPropagation()
-          setTyped(undefined)
-          // Blurring after the state is gone saves nothing.
-          requestAnimationFrame(() => field.current?.blur())
-        }
-      }}
-      onBlur={finish}
-    />
+    >
+      <input
+        ref={field}
+        inputMode="decimal"
+        autoComplete="off"
+        aria-label={`Hours left of ${task.summary}`}
+        aria-invalid={wrong}
+        placeholder="?"
+        disabled={disabled}
+        value={typed ?? said}
+        onFocus={(event) => {
+          setTyped(said)
+          event.target.select()
+        }}
+        onClick={(event) => {
+          if (typed === said) event.currentTarget.select()
+        }}
+        onChange={(event) => setTyped(event.target.value)}
+        onKeyDown={(event) => {
+          if (event.key === 'Enter') {
+            if (wrong) event.currentTarget.reportValidity()
+            else event.currentTarget.blur()
+          } else if (event.key === 'Escape') {
+            event.stopPropagation()
+            setTyped(undefined)
+          }
+        }}
+        onBlur={finish}
+      />
+      <span aria-hidden="true">h</span>
+    </span>
   )
 }

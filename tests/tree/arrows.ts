@@ -29,7 +29,19 @@ export const packageArrows: Readonly<Record<string, readonly string[]>> = {
 /** Stages of the server: the way of a change is read from bottom to top. */
 export const serverArrows: Readonly<Record<string, readonly string[]>> = {
   // It runs whole servers, so it knows how they are put together.
-  cli: ['server.ts', 'setup', 'definition', 'embedded', 'source', 'session', 'write', 'publish', 'observe'],
+  cli: [
+    'server.ts',
+    'setup',
+    'definition',
+    'embedded',
+    'source',
+    'session',
+    'write',
+    'publish',
+    'observe',
+    'callback',
+  ],
+  callback: ['session', 'setup', 'write'],
   http: ['hub', 'session', 'snapshot', 'write'],
   transport: ['hub', 'log', 'session'],
   hub: ['log', 'session', 'snapshot', 'lock', 'presence'],

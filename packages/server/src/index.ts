@@ -1,4 +1,6 @@
 export { embedJson, LockstepError } from '@lockstep/protocol'
+export type { CallbackLimits, CallbackOptions } from './callback/callback.ts'
+export { type SignedRequest, verifyCallback } from './callback/signature.ts'
 export { defineConfig, type LockstepConfig } from './cli/lockstep-config.ts'
 export { collection, defineSync } from './definition/define.ts'
 export type { Audience, ChannelRule, CollectionRule, SyncDefinition, User } from './definition/definition.ts'
@@ -15,6 +17,7 @@ export type {
   ObserverStatus,
   Reaction,
 } from './observe/observe.ts'
+export type { IssueOptions } from './publish/issuer.ts'
 export type { PublishOptions } from './publish/publish.ts'
 export type { Logger } from './runtime/logger.ts'
 export { silentLogger } from './runtime/logger.ts'

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import {
   encodePosition,
+  type Operation,
   type PageSession,
   type PageState,
   type Snapshot,
@@ -8,6 +9,8 @@ import {
 } from '@lockstep/protocol'
 import type { Sql } from 'postgres'
 import { attach } from './attach.ts'
+import type { CallbackOptions } from './callback/callback.ts'
+import { Callbacks } from './callback/callbacks.ts'
 import { compileSync } from './definition/compile.ts'
 import type { SyncDefinition, User } from './definition/definition.ts'
 import { Engine } from './engine.ts'
@@ -20,13 +23,14 @@ import { defaultLimits, type Limits } from './limits.ts'
 import type { LogStatus } from './log/log.ts'
 import type { ObserveOptions, Observer, Reaction, Row } from './observe/observe.ts'
 import { Observers } from './observe/observers.ts'
+import { createIssuer, type IssueOptions } from './publish/issuer.ts'
 import type { PublishOptions } from './publish/publish.ts'
 import { createPublisher } from './publish/publisher.ts'
 import { prepareExternal } from './publish/tables.ts'
 import type { Logger } from './runtime/logger.ts'
 import { nodeRuntime } from './runtime/node.ts'
 import type { Runtime } from './runtime/runtime.ts'
-import type { SessionHook } from './session/event.ts'
+import type { SessionAnswer, SessionHook } from './session/event.ts'
 import { loadSecret } from './session/secret.ts'
 import { assertSecrets } from './session/token.ts'
 import { setUp } from './setup/setup.ts'
@@ -57,6 +61,8 @@ export interface SyncServerOptions {
   readonly trustProxy?: boolean
   /** Lets other backends publish at `POST {path}/publish`. Default: nobody. @see docs/protocol.md B1 */
   readonly publish?: PublishOptions
+  /** Lets other backends open sessions at `POST {path}/sessions`. Default: nobody. @see docs/protocol.md H6 */
+  readonly issue?: IssueOptions
   /** `apply`: mend what can be mended in the database; `check` (default): only name it. */
   readonly setup?: 'apply' | 'check'
   /** Name of the replication slot and publication. Default: `lockstep_` and the database's name. */
@@ -64,6 +70,8 @@ export interface SyncServerOptions {
   readonly limits?: Partial<Limits>
   /** Hears of the life of each session, and may refuse a subscribe. @see docs/protocol.md S5 */
   readonly onSession?: SessionHook
+  /** Tells a backend over HTTP of each session's life, and asks it whom to let in. @see docs/protocol.md A1 */
+  readonly callbacks?: CallbackOptions
   /** Default: warnings and errors to the console. */
   readonly logger?: Logger
   readonly runtime?: Runtime
@@ -179,16 +187,28 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
     })
     await observers.load()
     const tap = (router: SourceSink): SourceSink => observers.tap(router)
-    const { onSession } = options
+    const callbacks =
+      options.callbacks &&
+      new Callbacks({
+        options: options.callbacks,
+        sql,
+        slot,
+        logoutMs: limits.logoutMs,
+        runtime,
+        logger,
+        isKnown: (session) => engine.sessions.get(session) !== undefined,
+      })
+    const onSession = hookOf(options.onSession, callbacks)
     const engine = new Engine({ sync, source, reader, secrets, runtime, logger, limits, onSession, tap })
     await engine.start()
-    return assemble(engine, observers)
+    await callbacks?.start()
+    return assemble(engine, observers, callbacks)
   } catch (error) {
     await Promise.allSettled([source.close(), reader.close(), sql.end({ timeout: 1 })])
     throw error
   }
 
-  function assemble(engine: Engine, observers: Observers): SyncServer {
+  function assemble(engine: Engine, observers: Observers, callbacks: Callbacks | undefined): SyncServer {
     const writer = createWriter({
       sql,
       runtime,
@@ -210,8 +230,17 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
         epoch: () => engine.log.position.epoch,
         limits: { requestBytesMax: limits.bodyBytesMax },
       })
+    const pageOf = async (user: User, channels: readonly string[], withRows: boolean): Promise<PageState> => {
+      // First the session: what is committed after its position is never missed, rows or not.
+      const session = engine.issueSession(user, channels)
+      const snapshots = withRows
+        ? await Promise.all(channels.map((channel) => readSnapshot(engine, user, channel)))
+        : []
+      return { url: path, session, snapshots }
+    }
     const http = createHttp({
       path,
+      issue: options.issue && createIssuer({ options: options.issue, runtime, page: pageOf }),
       publish: publisher && ((request) => publisher.handle(request)),
       authenticate,
       snapshot: async (channel, user) => {
@@ -262,10 +291,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
       },
       handle: (request) => http.handle(request),
       issueSession: (user, channels) => engine.issueSession(user, channels),
-      async page(user, channels) {
-        const snapshots = await Promise.all(channels.map((channel) => readSnapshot(engine, user, channel)))
-        return { url: path, session: engine.issueSession(user, channels), snapshots }
-      },
+      page: (user, channels) => pageOf(user, channels, true),
       snapshot: (channel, user) => readSnapshot(engine, user, channel),
       barrier: () => engine.barrier(),
       reauthorize: (userId) => engine.hub.reauthorize(userId),
@@ -287,11 +313,29 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
         for (const undo of detach) undo()
         await observers.close() // first: its calls may use the server
         await engine.close()
+        await callbacks?.close() // after the last disconnected
         await Promise.all([writer.close(), publisher?.close()])
         await Promise.all([reader.close(), sql.end({ timeout: 5 })])
       },
     }
   }
+}
+
+/** Who is told of sessions: the application in this process first, then its backend. */
+function hookOf(own: SessionHook | undefined, callbacks: Callbacks | undefined): SessionHook | undefined {
+  if (callbacks === undefined) return own
+  if (own === undefined) return (event) => callbacks.hear(event)
+  return async (event) => {
+    const answer = await own(event)
+    if (answer === false) return false
+    const asked = await callbacks.hear(event)
+    if (asked === false) return false
+    return { operations: [...operationsIn(answer), ...operationsIn(asked)] }
+  }
+}
+
+function operationsIn(answer: SessionAnswer): readonly Operation[] {
+  return typeof answer === 'object' ? answer.operations : []
 }
 
 async function readSnapshot(engine: Engine, user: User, channel: string): Promise<Snapshot> {

@@ -1,5 +1,6 @@
 import type { CommandDef } from 'citty'
 import { defineCommand } from 'citty'
+import { prepareCallbacks } from '../callback/store.ts'
 import { prepareObservers } from '../observe/positions.ts'
 import { prepareExternal } from '../publish/tables.ts'
 import { nodeRuntime } from '../runtime/node.ts'
@@ -57,6 +58,7 @@ const setup = command(
     try {
       await prepareWrites(sql)
       await prepareObservers(sql)
+      await prepareCallbacks(sql)
       await loadSecret(sql, nodeRuntime)
     } finally {
       await sql.end({ timeout: 1 })

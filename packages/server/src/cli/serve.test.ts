@@ -6,6 +6,7 @@ import type { Goodbye, ServerMessage } from '@lockstep/protocol'
 import { createDatabase, eventually, freePort, type TestDatabase } from '@lockstep/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { Application, Page } from '../callback/application.setup.ts'
 import { buildProgram, Run } from './program.setup.ts'
 
 const secret = 'a-secret-of-a-backend-that-publishes-here'
@@ -176,6 +177,63 @@ describe('lockstep serve', () => {
     taken.close()
   }, 120_000)
 })
+
+describe('lockstep serve --callbacks', () => {
+  it('A3: tells, after it was killed, of the sessions that it was killed with', async () => {
+    const application = new Application(secret)
+    await application.up()
+    try {
+      await configure()
+      const given = [...own(), '--callbacks', application.url, '--callback-method', 'POST']
+      const first = await ready(lockstep('serve', ...given))
+      const [gone, back] = [await issue(), await issue()]
+      const pages = [gone, back].map(({ token }) => new Page(url().replace('http', 'ws'), token))
+      for (const page of pages) expect(await page.subscribe('project/1')).toMatchObject({ type: 'live' })
+      first.child.kill('SIGKILL')
+      await first.ended
+      await ready(lockstep('serve', ...given))
+      const page = new Page(url().replace('http', 'ws'), back.token)
+      expect(await page.subscribe('project/1')).toMatchObject({ type: 'live' })
+      await eventually(
+        () => {
+          expect(application.kinds(gone.id)).toEqual(['subscribe', 'disconnected', 'logged_out'])
+          expect(application.kinds(back.id)).toEqual(['subscribe', 'disconnected', 'subscribe'])
+        },
+        { timeoutMs: 60_000 },
+      )
+      expect(application.calls.every(({ method }) => method === 'POST')).toBe(true)
+      page.leave()
+    } finally {
+      await lockstep('stop').ended
+      await application.down()
+    }
+  }, 120_000)
+
+  it('names what is wrong with callbacks', async () => {
+    await configure()
+    const cases: [string[], string][] = [
+      [['--callbacks', 'localhost/x'], 'begins with http'],
+      [['--callbacks', 'http://localhost/x', '--callback-method', 'PUT'], '--callback-method is "PUT"'],
+      [['--callbacks', 'http://localhost/x', '--callback-secret', 'short'], 'at least 32 characters'],
+    ]
+    for (const [args, text] of cases) {
+      const run = lockstep('serve', ...own(), ...args)
+      expect([text, await run.ended]).toEqual([text, 1])
+      await eventually(() => expect(run.output).toContain(text))
+    }
+  }, 60_000)
+})
+
+/** A session as a backend in any language opens it. */
+async function issue(): Promise<{ id: string; token: string }> {
+  const response = await fetch(`${url()}/sessions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ user: { id: 'alice' }, channels: ['project/1'] }),
+  })
+  const { session } = (await response.json()) as { session: { id: string; token: string } } // H6
+  return session
+}
 
 describe('lockstep start, status and stop', () => {
   it('runs in the background, and holds no secret in the list of processes', async () => {

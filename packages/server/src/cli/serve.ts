@@ -64,7 +64,7 @@ export async function serve(settings: ServeSettings, logger: Logger): Promise<Se
 }
 
 function optionsOf(
-  { config, path, slot, publishSecrets, database: own }: ServeSettings,
+  { config, path, slot, publishSecrets, callbacks, database: own }: ServeSettings,
   database: string,
   logger: Logger,
 ): Parameters<typeof createSyncServer>[0] {
@@ -78,7 +78,13 @@ function optionsOf(
     path,
     logger,
     ...(slot === undefined ? {} : { slot }),
-    ...(publishSecrets.length === 0 ? {} : { publish: { ...config.publish, secret: publishSecrets } }),
+    ...(publishSecrets.length === 0
+      ? {}
+      : {
+          publish: { ...config.publish, secret: publishSecrets },
+          issue: { secret: publishSecrets },
+        }),
+    ...(callbacks === undefined ? {} : { callbacks }),
   }
 }
 

@@ -30,6 +30,16 @@ const serveFlags = {
   path: { type: 'string', description: 'Where it is mounted; default: /lockstep' },
   slot: { type: 'string', description: 'Name of the replication slot and publication' },
   data,
+  callbacks: {
+    type: 'string',
+    description: "Address of the backend's callbacks, such as http://localhost:3000/juggernaut",
+  },
+  'callback-method': { type: 'string', description: 'GET (default) or POST' },
+  'callback-secret': {
+    type: 'string',
+    description:
+      'Signs callbacks; better in LOCKSTEP_CALLBACK_SECRET; default: the first secret of publishers',
+  },
   'publish-secret': {
     type: 'string',
     description:
@@ -46,6 +56,7 @@ interface Given extends ServeFlags {
 const secretFlags: Readonly<Record<string, string>> = {
   database: 'DATABASE_URL',
   'publish-secret': 'LOCKSTEP_PUBLISH_SECRET',
+  'callback-secret': 'LOCKSTEP_CALLBACK_SECRET',
 }
 
 /** `lockstep serve`: runs here until it is told to end. */

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import type { CallbackOptions } from '../callback/callback.ts'
 import { ConfigError } from './config-error.ts'
 import type { LockstepConfig } from './lockstep-config.ts'
 
@@ -11,6 +12,9 @@ export interface ServeFlags {
   readonly slot?: string | undefined
   readonly data?: string | undefined
   readonly 'publish-secret'?: string | undefined
+  readonly callbacks?: string | undefined
+  readonly 'callback-method'?: string | undefined
+  readonly 'callback-secret'?: string | undefined
 }
 
 /** What a server is started with: flags, then the environment, then the config, then the default. */
@@ -26,6 +30,7 @@ export interface ServeSettings {
   readonly drainMs: number
   /** Secrets of backends that publish. */
   readonly publishSecrets: readonly string[]
+  readonly callbacks: CallbackOptions | undefined
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -40,6 +45,7 @@ export function settingsOf(
 ): ServeSettings {
   const path = first(flags.path, config.path) ?? '/lockstep'
   if (!/^\/[^?#]*$/.test(path)) throw new ConfigError(`--path is "${path}"; it begins with "/".`)
+  const publishSecrets = secretsOf(flags, environment, config)
   return {
     config,
     database: first(flags.database, environment.DATABASE_URL, config.database),
@@ -49,7 +55,8 @@ export function settingsOf(
     slot: first(flags.slot, config.slot),
     dataDir: dataDirOf(flags, environment),
     drainMs: config.drainMs ?? 0,
-    publishSecrets: secretsOf(flags, environment, config),
+    publishSecrets,
+    callbacks: callbacksOf(flags, environment, config, publishSecrets),
   }
 }
 
@@ -66,7 +73,30 @@ function secretsOf(flags: ServeFlags, environment: Environment, config: Lockstep
   return typeof secret === 'string' ? [secret] : secret
 }
 
-export function portOf(name: string, text: string | undefined): number | undefined {
+/** A backend that publishes has a secret already: without another, callbacks are signed with the first of those. */
+function callbacksOf(
+  flags: ServeFlags,
+  environment: Environment,
+  config: LockstepConfig,
+  publishSecrets: readonly string[],
+): CallbackOptions | undefined {
+  const url = first(flags.callbacks, environment.LOCKSTEP_CALLBACKS, config.callbacks?.url)
+  if (url === undefined) return undefined
+  const method = first(flags['callback-method'], config.callbacks?.method) ?? 'GET'
+  if (method !== 'GET' && method !== 'POST') {
+    throw new ConfigError(`--callback-method is "${method}"; it is GET or POST.`)
+  }
+  const named = first(flags['callback-secret'], environment.LOCKSTEP_CALLBACK_SECRET)
+  const secret = named?.split(',') ?? config.callbacks?.secret ?? publishSecrets
+  if (secret.length === 0) {
+    throw new ConfigError(
+      'Callbacks are signed: give a secret in LOCKSTEP_CALLBACK_SECRET or LOCKSTEP_PUBLISH_SECRET.',
+    )
+  }
+  return { ...config.callbacks, url, method, secret }
+}
+
+function portOf(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const port = Number(text)
   if (/^\d+$/.test(text) && port <= 65_535) return port

@@ -10,7 +10,7 @@ import { canonicalOrigins, hostOf, isOriginAllowed } from './origin.ts'
 /**
  * What the sync server answers over HTTP, under its path:
  * `GET <path>/snapshot/<channel>`, `POST <path>/session`, `GET <path>/health`, `/live` and `/ready`,
- * `POST <path>/publish`. @see docs/protocol.md H1
+ * `POST <path>/publish` and `POST <path>/sessions`. @see docs/protocol.md H1
  */
 export interface Http {
   /** Undefined: the address is not ours. Never rejects. */
@@ -29,6 +29,8 @@ export interface HttpParts {
   readonly issueSession: (user: User, channels?: readonly string[]) => PageSession | Promise<PageSession>
   /** Answers an application that publishes; undefined: none may. @throws LockstepError */
   readonly publish?: ((request: Request) => Promise<Response>) | undefined
+  /** Opens sessions for a backend; undefined: for none. @throws LockstepError */
+  readonly issue?: ((request: Request) => Promise<Response>) | undefined
   readonly health: () => { readonly status: 'ok' | 'starting'; readonly connected: boolean }
   /** Whether nobody new is to be sent here. */
   readonly draining?: (() => boolean) | undefined
@@ -91,7 +93,8 @@ class SyncHttp implements Http {
     if (rest === 'health') return this.#health(request)
     if (rest === 'live' || rest === 'ready') return this.#probe(request, rest)
     if (rest === 'session') return this.#session(request)
-    const { publish } = this.#parts
+    const { publish, issue } = this.#parts
+    if (rest === 'sessions' && issue !== undefined) return refuseMethod(request, ['POST']) ?? issue(request)
     if (rest === 'publish' && publish !== undefined)
       return refuseMethod(request, ['POST']) ?? publish(request)
     if (rest.startsWith('snapshot/')) return this.#snapshot(request, rest.slice('snapshot/'.length))

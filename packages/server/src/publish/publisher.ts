@@ -19,7 +19,7 @@ import {
   type PublishResult,
 } from './publish.ts'
 import { applyRows } from './rows.ts'
-import { PublishSecrets } from './secret.ts'
+import { PublishSecrets, secretsOf } from './secret.ts'
 
 export interface PublisherParts {
   readonly sql: Sql
@@ -44,8 +44,6 @@ export function createPublisher(parts: PublisherParts): Publisher {
   return new DatabasePublisher(parts)
 }
 
-/** What fits into the header, and is long enough to be a secret. */
-const secretPattern = /^[\x21-\x7e]{32,}$/
 /** Whose the keys are: no scope of a user, a session or a hash is spelled so. */
 const scope = 'publish'
 
@@ -59,13 +57,9 @@ class DatabasePublisher implements Publisher {
 
   constructor(parts: PublisherParts) {
     const { secret, channels } = parts.options
-    const secrets = typeof secret === 'string' ? [secret] : secret
-    if (secrets.length === 0 || secrets.some((one) => !secretPattern.test(one))) {
-      throw new TypeError('A secret for publishing has at least 32 characters of ASCII, without spaces.')
-    }
     this.#parts = parts
     this.#limits = { ...defaultPublishLimits, ...parts.limits }
-    this.#secrets = new PublishSecrets(secrets)
+    this.#secrets = new PublishSecrets(secretsOf(secret))
     const patterns = typeof channels === 'string' ? [channels] : channels
     this.#channels = patterns?.map(parseChannelPattern)
     // Without an owner of sessions: a publisher speaks for all of them.

@@ -1,5 +1,17 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 
+/** What fits into the header, and is long enough to be a secret. */
+const secretPattern = /^[\x21-\x7e]{32,}$/
+
+/** @throws TypeError for a secret that is too short, or where there is none */
+export function secretsOf(secret: string | readonly string[]): readonly string[] {
+  const secrets = typeof secret === 'string' ? [secret] : secret
+  if (secrets.length === 0 || secrets.some((one) => !secretPattern.test(one))) {
+    throw new TypeError('A secret of a backend has at least 32 characters of ASCII, without spaces.')
+  }
+  return secrets
+}
+
 /** Compares in a time that does not tell how much of a secret was right, nor which of several it was. */
 export class PublishSecrets {
   readonly #digests: readonly Buffer[]

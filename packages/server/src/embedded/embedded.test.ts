@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -90,6 +90,17 @@ describe('startEmbeddedPostgres', () => {
     expect(warnings).toEqual([])
   })
 
+  it('leaves files alone that are not its own', async () => {
+    const dataDir = join(folder, 'data')
+    await mkdir(dataDir)
+    await writeFile(join(dataDir, 'letters'), 'mine')
+    for (let i = 0; i < 2; i++)
+      await expect(startEmbeddedPostgres({ dataDir, logger })).rejects.toThrow(
+        /could not make its data folder/,
+      )
+    expect(await readFile(join(dataDir, 'letters'), 'utf8')).toBe('mine')
+  })
+
   it('starts where a killed server left its process file, also when its number is another process now', async () => {
     const dataDir = join(folder, 'data')
     const cluster = await startEmbeddedPostgres({ dataDir, logger })
@@ -151,7 +162,7 @@ describe('the end of the process that started it', () => {
   // A process of its own runs the build, as Node does not run TypeScript here.
   const built = fileURLToPath(new URL('../../dist/embedded/index.js', import.meta.url))
 
-  function startElsewhere(dataDir: string | undefined, ending: string) {
+  function startElsewhere(dataDir: string | undefined, ending: string, detached = false) {
     const script = `
       const { startEmbeddedPostgres } = await import(${JSON.stringify(built)})
       const cluster = await startEmbeddedPostgres(${JSON.stringify(dataDir === undefined ? {} : { dataDir })})
@@ -159,6 +170,7 @@ describe('the end of the process that started it', () => {
       ${ending}`
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      detached,
     })
     const started = new Promise<{ dataDir: string; url: string }>((resolve, reject) => {
       child.stdout.once('data', (chunk: Buffer) => resolve(JSON.parse(chunk.toString())))
@@ -166,6 +178,22 @@ describe('the end of the process that started it', () => {
     })
     return { child, started }
   }
+
+  it.each(['SIGINT', 'SIGKILL'] as const)(
+    'starts where %s interrupted the making of its data folder',
+    async (signal) => {
+      const dataDir = join(folder, 'data')
+      // All in one group, as Ctrl-C finds them.
+      const { child: maker, started } = startElsewhere(dataDir, '', true)
+      started.catch(() => {}) // it is ended before
+      await eventually(() => readFile(join(dataDir, 'PG_VERSION')))
+      process.kill(-(maker.pid ?? 0), signal)
+      await eventually(() => expect(maker.exitCode ?? maker.signalCode).not.toBe(null))
+      const cluster = await startEmbeddedPostgres({ dataDir, logger })
+      expect(await ask(cluster.url, 'SELECT 1 AS one')).toEqual({ one: 1 })
+      await cluster.stop()
+    },
+  )
 
   it.each(['SIGINT', 'SIGTERM', 'SIGKILL', 'process.exit(3)', 'throw new Error("on purpose")', ''])(
     '(%s) leaves neither processes nor temporary data behind',

@@ -1,15 +1,13 @@
-import { randomBytes } from 'node:crypto'
-import { chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { SetupError } from '../fault/fault.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { type Account, postgresAccount } from './account.ts'
 import { findBinaries } from './binaries.ts'
 import { prepareFolder } from './folder.ts'
+import { initialise } from './initialise.ts'
 import { freePort } from './port.ts'
 import { Postmaster } from './postmaster.ts'
-import { run } from './run.ts'
 
 export interface EmbeddedPostgresOptions {
   /** Where the data live. Default: a temporary folder that goes with the process. */
@@ -108,73 +106,4 @@ async function temporaryFolder(account: Account | undefined): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'lockstep-postgres-'))
   if (account !== undefined) await chown(folder, account.uid, account.gid)
   return folder
-}
-
-/** Makes the cluster where there is none. @returns the password of its superuser. */
-async function initialise(
-  initdb: string,
-  major: string,
-  dataDir: string,
-  account: Account | undefined,
-): Promise<string> {
-  const passwordFile = join(dataDir, 'lockstep.password')
-  const version = await readText(join(dataDir, 'PG_VERSION'))
-  if (version !== undefined) {
-    if (version !== major)
-      throw new SetupError([
-        {
-          code: 'wrong_version',
-          message: `${dataDir} was made by Postgres ${version}; this is Postgres ${major}. Move it away to start empty, or dump it with Postgres ${version} and load it here.`,
-        },
-      ])
-    const password = await readText(passwordFile)
-    if (password !== undefined) return password
-    throw new SetupError([
-      {
-        code: 'data_folder',
-        message: `${dataDir} has no file lockstep.password: it is not a data folder of Lockstep. Give another one.`,
-      },
-    ])
-  }
-  const password = randomBytes(24).toString('base64url')
-  await mkdir(dataDir, { recursive: true })
-  // initdb wants an empty folder, so the password waits beside it.
-  const waiting = `${dataDir}.password-${randomBytes(6).toString('hex')}`
-  await writeFile(waiting, `${password}\n`, { mode: 0o600 })
-  try {
-    if (account !== undefined) await chown(waiting, account.uid, account.gid)
-    const result = await run(
-      initdb,
-      [
-        `--pgdata=${dataDir}`,
-        '--username=postgres',
-        '--auth=scram-sha-256',
-        `--pwfile=${waiting}`,
-        '--encoding=UTF8',
-        '--locale-provider=builtin',
-        '--locale=C.UTF-8',
-        '--no-instructions',
-      ],
-      account,
-    )
-    if (result.code !== 0)
-      throw new SetupError([
-        {
-          code: 'data_folder',
-          message: `Postgres could not make its data folder ${dataDir}: ${result.stderr.trim() || `exit code ${result.code}`}`,
-        },
-      ])
-    await writeFile(passwordFile, `${password}\n`, { mode: 0o600 })
-  } finally {
-    await rm(waiting, { force: true })
-  }
-  return password
-}
-
-async function readText(file: string): Promise<string | undefined> {
-  try {
-    return (await readFile(file, 'utf8')).trim()
-  } catch {
-    return undefined
-  }
 }

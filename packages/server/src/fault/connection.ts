@@ -34,6 +34,14 @@ export function connectionFault(error: unknown, url: string): SetupError | undef
       )
     case 'ERR_INVALID_URL':
       return fault('bad_url', badUrlMessage, error)
+    case '53300':
+      return fault(
+        'unreachable',
+        `Postgres at ${host} has no connection left: ${error.message}. End some of other programs, or raise max_connections.`,
+        error,
+      )
+    case '57P03':
+      return fault('unreachable', `Postgres at ${host} takes no connections yet: ${error.message}.`, error)
     case '28P01':
       return fault(
         'wrong_password',
@@ -94,9 +102,13 @@ function notLetIn(host: string, user: string, why: string): string {
 /** The parts of a URL that may be shown. */
 function placeOf(url: string): { host: string; database: string; user: string } {
   try {
-    const { host, pathname, username } = new URL(url)
+    const { host, pathname, username, searchParams } = new URL(url)
     const user = decodeURIComponent(username)
-    return { host, user, database: decodeURIComponent(pathname.slice(1)) || user }
+    return {
+      host: host || searchParams.get('host') || 'localhost',
+      user,
+      database: decodeURIComponent(pathname.slice(1)) || user,
+    }
   } catch {
     return { host: 'DATABASE_URL', database: '?', user: 'the user' }
   }

@@ -38,6 +38,7 @@ describe('the address', () => {
     ['bad_url', () => 'localhost', /looks like postgres:\/\//],
     ['bad_url', () => 'mysql://localhost/x', /not the address of a Postgres/],
     ['unreachable', () => urlWith((url) => (url.port = '1')), /Nothing answers at 127\.0\.0\.1:1/],
+    ['unreachable', () => 'postgres:///x?port=1', /Nothing answers at localhost/],
     ['unreachable', () => urlWith((url) => (url.hostname = 'no-such-host.invalid')), /no host of the name/],
     [
       'wrong_password',
@@ -52,6 +53,28 @@ describe('the address', () => {
     const started = async () =>
       postgresSource({ url: url(), collections: [], fingerprint: 'x' }).start(new RecordingSink())
     await expect(started()).rejects.toBeInstanceOf(SetupError)
+  })
+
+  it('says that Postgres has no connection left', async () => {
+    const role = `${database.name}_one`
+    await sql.unsafe(`CREATE ROLE ${role} LOGIN PASSWORD 'p' CONNECTION LIMIT 1`)
+    const url = urlWith((url) => {
+      url.username = role
+      url.password = 'p'
+    })
+    const other = postgres(url, { max: 1 })
+    try {
+      await other`SELECT 1`
+      expect(await faultsOf([], url)).toEqual([
+        expect.objectContaining({
+          code: 'unreachable',
+          message: expect.stringMatching(/has no connection left/),
+        }),
+      ])
+    } finally {
+      await other.end()
+      await sql.unsafe(`DROP ROLE ${role}`)
+    }
   })
 
   it('never shows a password', async () => {

@@ -59,7 +59,12 @@ export function withoutBrowser(): boolean {
 export async function launchChromium(): Promise<Browser> {
   const executablePath = findChromium()
   if (executablePath === undefined) {
-    throw new Error('No Chromium found. Install one, or name it in LOCKSTEP_CHROMIUM.')
+    const named = process.env['LOCKSTEP_CHROMIUM']
+    throw new Error(
+      named === undefined || named === ''
+        ? 'No Chromium found. Install one (npx playwright-core install chromium), or name it in LOCKSTEP_CHROMIUM.'
+        : `LOCKSTEP_CHROMIUM names ${named}, which is no program.`,
+    )
   }
   return chromium.launch({ executablePath, args: [...flags] })
 }

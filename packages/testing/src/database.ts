@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
+import { assertReachable } from './kit/reachable.ts'
 import { startPostgres, type TestPostgres } from './postgres.ts'
 
 /** A database of its own for one test, empty, in a cluster that other tests use too. */
@@ -47,7 +48,10 @@ async function clusterUrl(): Promise<string> {
     if (!response.ok) throw new Error(`The test cluster did not start: ${text}`)
     return text
   }
-  if (given !== undefined && given !== '') return given
+  if (given !== undefined && given !== '') {
+    await assertReachable({ [`The Postgres of ${clusterVariable}`]: given })
+    return given
+  }
   own ??= startPostgres()
   return (await own).url
 }

@@ -25,6 +25,12 @@ test('a place that nobody answers at is named at once, without its password', as
   expect(String(error)).not.toContain('secret')
 })
 
+test('what is no address is named', async () => {
+  await expect(assertReachable({ 'the application': 'localhost:3000' })).rejects.toThrow(
+    'the application has no address such as http://localhost:3000',
+  )
+})
+
 test('a test server says what it did not start for', async () => {
   await expect(startTestServer({ sync, schema: 'CREATE TABLE' })).rejects.toThrow(
     'for the schema: syntax error',
@@ -34,7 +40,9 @@ test('a test server says what it did not start for', async () => {
   )
   await expect(startTestServer({ sync })).rejects.toThrow(/for the sync server: .*todos/)
   vi.stubEnv('LOCKSTEP_TEST_POSTGRES', `postgres://me@127.0.0.1:${await freePort()}/db`)
-  await expect(startTestServer({ sync })).rejects.toThrow('for the test database')
+  await expect(startTestServer({ sync })).rejects.toThrow(
+    'for the test database: The Postgres of LOCKSTEP_TEST_POSTGRES cannot be reached',
+  )
 })
 
 test('browser sessions want an application that is there', async () => {

@@ -16,6 +16,9 @@ const defaultPorts: Readonly<Record<string, number>> = {
 export async function assertReachable(places: Readonly<Record<string, string>>): Promise<void> {
   const faults = await Promise.all(
     Object.entries(places).map(async ([name, place]) => {
+      if (!URL.canParse(place) || new URL(place).hostname === '') {
+        return [`${name} has no address such as http://localhost:3000 or postgres://localhost/app.`]
+      }
       const { hostname, port, protocol } = new URL(place)
       const number = port === '' ? (defaultPorts[protocol] ?? 80) : Number(port)
       const fault = await faultOf(hostname.replace(/^\[|\]$/g, ''), number)

@@ -57,9 +57,16 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
       'the sync server',
       createSyncServer({ setup: 'apply', ...rest, authenticate, database: database.url }),
     )
+    let httpClosed = Promise.resolve()
+    // WebSockets are not the HTTP server's to close: those that a test left open hold it up until `sync` ends them.
+    undo.push(() => httpClosed)
     undo.push(() => sync.close())
     const http = createServer((incoming, outgoing) => {
-      answer(incoming, outgoing, (request) => handler(request, sync)).catch(() => outgoing.destroy())
+      answer(incoming, outgoing, (request) => handler(request, sync)).catch((error: unknown) => {
+        console.error(`The test server's handler failed at ${incoming.method} ${incoming.url}:`, error)
+        if (outgoing.headersSent) outgoing.destroy()
+        else outgoing.writeHead(500, { 'content-type': 'text/plain' }).end('The handler failed.')
+      })
     })
     sync.attach(http)
     await new Promise<void>((resolve, reject) => {
@@ -67,8 +74,8 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
       http.listen(0, '127.0.0.1', resolve)
     })
     undo.push(async () => {
+      httpClosed = new Promise((resolve) => http.close(() => resolve()))
       http.closeAllConnections()
-      await new Promise((resolve) => http.close(resolve))
     })
     // What a listening HTTP server says of itself.
     const { port } = http.address() as AddressInfo

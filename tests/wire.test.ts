@@ -77,7 +77,7 @@ describe('a subscription', () => {
     })
     const live = await client.next('live')
     expect(isAtMost(snapshot.position, live.position)).toBe(true)
-    expect(client.typesOf('project/2')).toEqual(['subscribed', 'snapshot', 'live'])
+    expect(client.typesOf('project/2')).toEqual(['subscribed', 'snapshot', 'current_locks', 'live'])
     expect(snapshot).toEqual(await board.server.snapshot('project/2', { id: 'alice' }))
   })
 
@@ -209,7 +209,13 @@ describe('going on', () => {
     await board.server.barrier()
     const second = board.join('alice', subscribe(1, 'project/1', position, view))
     const live = await second.next('live')
-    expect(second.typesOf('project/1')).toEqual(['subscribed', 'transaction', 'transaction', 'live'])
+    expect(second.typesOf('project/1')).toEqual([
+      'subscribed',
+      'transaction',
+      'transaction',
+      'current_locks',
+      'live',
+    ])
     expect(isAtMost(position, live.position)).toBe(true)
   })
 
@@ -226,7 +232,7 @@ describe('going on', () => {
     await client.next('live')
     // The snapshot may be one that was kept, with what came after it.
     const types = client.typesOf('project/1').filter((type) => type !== 'transaction')
-    expect(types).toEqual(['subscribed', 'reset', 'snapshot', 'live'])
+    expect(types).toEqual(['subscribed', 'reset', 'snapshot', 'current_locks', 'live'])
   })
 
   it('R1, G11: after TRUNCATE is a reset with the reason truncated', async () => {

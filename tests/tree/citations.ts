@@ -3,7 +3,7 @@ import { readText } from './source-tree.ts'
 
 /** Numbers of rules that a text cites: `G3`, `P12`, and `G1-G4` for all of them. */
 export function citationsOf(text: string): string[] {
-  const numbers = [...text.matchAll(/\b([PMRGSWOBYCHELAJ])(\d{1,2})(?:-\1(\d{1,2}))?\b/g)].flatMap(
+  const numbers = [...text.matchAll(/\b([PMRGSKNWOBYCHELAJ])(\d{1,2})(?:-\1(\d{1,2}))?\b/g)].flatMap(
     (match) => {
       const [, letter, from, to = from] = match
       const count = Math.max(1, Number(to) - Number(from) + 1)

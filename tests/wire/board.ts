@@ -40,7 +40,7 @@ const sync = defineSync({
 
 export async function startBoard(
   limits: NonNullable<SyncServerOptions['limits']> = {},
-  options: Pick<SyncServerOptions, 'onSession' | 'bayeux'> = {},
+  options: Pick<SyncServerOptions, 'onSession' | 'bayeux' | 'showUser'> = {},
 ): Promise<Board> {
   members.clear()
   for (const key of ['alice 1', 'alice 2']) members.set(key, true)

@@ -232,7 +232,7 @@ export class ServerConnection implements Link {
     } else if (message.type === 'barrier') {
       this.push({ type: 'barrier', id: message.id, position: server.position() })
     } else if (message.type === 'unsubscribe') this.live.delete(message.channel)
-    else this.subscribe(message.id, message.channel, message.position)
+    else if (message.type === 'subscribe') this.subscribe(message.id, message.channel, message.position)
   }
 
   close(): void {

@@ -9,6 +9,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorFacts>> = {
   bad_channel: { http: 400, close: 4400, retryable: false, message: 'This is not a channel name.' },
   bad_position: { http: 400, close: 4400, retryable: false, message: 'This is not a position.' },
   bad_value: { http: 400, close: 4400, retryable: false, message: 'A value does not fit its column.' },
+  bad_lease: { http: 400, close: 4400, retryable: false, message: 'This is no lease that a lock may have.' },
   unauthorized: { http: 401, close: 4401, retryable: false, message: 'Sign in first.' },
   session_expired: { http: 401, close: 4401, retryable: false, message: 'The session token has expired.' },
   forbidden: { http: 403, close: 4403, retryable: false, message: 'This is not allowed.' },
@@ -29,9 +30,11 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorFacts>> = {
     message: 'This idempotency key was used for another request.',
   },
   conflict: { http: 409, close: 4409, retryable: false, message: 'The change contradicts other data.' },
+  lock_held: { http: 409, close: 4409, retryable: false, message: 'Another session holds this lock.' },
+  not_holder: { http: 409, close: 4409, retryable: false, message: 'This session does not hold the lock.' },
   replaced: { http: 409, close: 4409, retryable: false, message: 'The session connected anew elsewhere.' },
   too_large: { http: 413, close: 4413, retryable: false, message: 'This is larger than the bound.' },
-  too_many: { http: 413, close: 4413, retryable: false, message: 'The bound on subscriptions is reached.' },
+  too_many: { http: 413, close: 4413, retryable: false, message: 'A bound on their number is reached.' },
   unsupported_media: { http: 415, close: 4415, retryable: false, message: 'Send JSON.' },
   upgrade_required: { http: 426, close: 4426, retryable: false, message: 'Open a WebSocket here.' },
   too_fast: { http: 429, close: 4429, retryable: true, message: 'Too many messages in too short a time.' },
@@ -60,6 +63,7 @@ export type ErrorCode =
   | 'bad_channel'
   | 'bad_position'
   | 'bad_value'
+  | 'bad_lease'
   | 'unauthorized'
   | 'session_expired'
   | 'forbidden'
@@ -70,6 +74,8 @@ export type ErrorCode =
   | 'timeout'
   | 'key_reused'
   | 'conflict'
+  | 'lock_held'
+  | 'not_holder'
   | 'replaced'
   | 'too_large'
   | 'too_many'

@@ -20,3 +20,16 @@ export const subscriptionsMax = 1000
 
 /** Longest idempotency key, in characters. */
 export const mutationLengthMax = 128
+
+/** Longest name of a resource, in UTF-16 units. */
+export const resourceLengthMax = 256
+
+/** Longest text of what a holder is doing, in UTF-16 units. */
+export const doingLengthMax = 100
+
+/** Shortest and longest lease of a lock, in ms. */
+export const leaseMsLeast = 1_000
+export const leaseMsMax = 3_600_000
+
+/** Longest wait for a lock, in ms. */
+export const lockWaitMsMax = 120_000

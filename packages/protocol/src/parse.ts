@@ -1,8 +1,11 @@
 import { assertChannel } from './channel.ts'
 import { LockstepError } from './errors.ts'
-import { clientMessageDepthMax, tokenLengthMax } from './limits.ts'
+import { tokenLengthMax } from './limits.ts'
 import type { ClientMessage } from './messages.ts'
+import { readLock, readPlace } from './parse-lock.ts'
+import { parseObject } from './parse-object.ts'
 import { encodePosition, parsePosition } from './position.ts'
+import { wrong } from './wrong-field.ts'
 
 /**
  * Reads one message of a client. Unknown fields are ignored, so that newer clients may add some.
@@ -60,6 +63,17 @@ function readMessage(fields: ReadonlyMap<string, unknown>): ClientMessage {
     }
     case 'barrier':
       return { type, id: readId(fields) }
+    case 'lock':
+      return { type, id: readId(fields), ...readLock(fields) }
+    case 'unlock':
+      return { type, id: readId(fields), ...readPlace(fields) }
+    case 'answer': {
+      const session = fields.get('session')
+      const yields = fields.get('yield')
+      if (typeof session !== 'string') throw wrong('session')
+      if (typeof yields !== 'boolean') throw wrong('yield')
+      return { type, id: readId(fields), ...readPlace(fields), session, yield: yields }
+    }
     default:
       if (typeof type !== 'string') throw wrong('type')
       throw new LockstepError('unknown_type')
@@ -74,42 +88,4 @@ function readId(fields: ReadonlyMap<string, unknown>): number {
 
 function isId(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0)
-}
-
-function wrong(field: string): LockstepError {
-  return new LockstepError('bad_request', `Field "${field}" is missing or of the wrong type.`)
-}
-
-/** Own fields of a JSON object as a Map: `__proto__` and `constructor` are plain names in it. */
-function parseObject(text: string): ReadonlyMap<string, unknown> {
-  // JSON.parse recurses natively and is safe at any depth in V8, but what it returns is not safe to walk.
-  if (depthOf(text) > clientMessageDepthMax)
-    throw new LockstepError('bad_request', 'The message is nested too deep.')
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw new LockstepError('bad_request', 'The message is not JSON.', { cause })
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new LockstepError('bad_request', 'A message is a JSON object.')
-  }
-  return new Map<string, unknown>(Object.entries(value))
-}
-
-/** Deepest nesting of brackets outside strings; text that is not JSON gives some number. */
-function depthOf(text: string): number {
-  let depth = 0
-  let deepest = 0
-  let inString = false
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i)
-    if (inString) {
-      if (c === 92 /* \ */) i++
-      else if (c === 34 /* " */) inString = false
-    } else if (c === 34) inString = true
-    else if (c === 123 || c === 91) deepest = Math.max(deepest, ++depth)
-    else if (c === 125 || c === 93) depth--
-  }
-  return deepest
 }

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import {
   encodePosition,
   isChannel,
+  type Json,
   LockstepError,
   type PageSession,
   type WirePosition,
@@ -14,6 +15,7 @@ import type { Connection } from './hub/connection.ts'
 import { Hub } from './hub/hub.ts'
 import { Requests } from './hub/requests.ts'
 import type { Limits } from './limits.ts'
+import { MemoryLocks } from './lock/memory.ts'
 import { MemoryLog } from './log/memory.ts'
 import { Router } from './routing/router.ts'
 import type { Logger } from './runtime/logger.ts'
@@ -40,6 +42,8 @@ export interface EngineParts {
   readonly runtime: Runtime
   readonly logger: Logger
   readonly limits: Limits
+  /** What others are shown of a user. Default: nothing. */
+  readonly showUser?: ((user: User) => Json) | undefined
   /** Hears of each session's life. */
   readonly onSession?: SessionHook | undefined
   /** Stands between source and router, and sees each row. */
@@ -55,6 +59,7 @@ export class Engine {
   readonly log: MemoryLog
   readonly snapshots: SnapshotStore
   readonly sessions: Sessions<Connection>
+  readonly locks: MemoryLocks
   readonly #parts: EngineParts
   readonly #teller: SessionTeller
   readonly #webSockets: WebSocketTransport
@@ -86,13 +91,20 @@ export class Engine {
       runtime,
       logoutMs: limits.logoutMs,
       sessionsMax: limits.sessionsMax,
-      tell: (session, effect) => teller.tell(session, effect),
+      tell: (session, effect) => {
+        // It may have locked something since it was disconnected, by HTTP.
+        if (effect === 'logged_out') void this.locks.leave(session.id)
+        teller.tell(session, effect)
+      },
     })
+    this.locks = new MemoryLocks(runtime, limits)
     this.hub = new Hub({
       sync,
       log: this.log,
       sessions: this.sessions,
       teller,
+      locks: this.locks,
+      showUser: parts.showUser ?? (() => null),
       runtime,
       logger,
       limits,
@@ -106,7 +118,7 @@ export class Engine {
       runtime,
       logger,
       limits,
-      verifyToken: (token) => verifyToken(parts.secrets, token, runtime.now()),
+      verifyToken: (token) => this.verifyToken(token),
     })
     this.#webSockets = new WebSocketTransport({ hub: this.hub, requests, limits, runtime })
     this.#fallback = new FallbackTransport({ hub: this.hub, requests, limits, runtime })
@@ -151,6 +163,11 @@ export class Engine {
     const position = encodePosition(this.log.position)
     const { token } = this.#issueToken({ session: id, user, channels, issuedAt: position })
     return { id, token, position }
+  }
+
+  /** @throws LockstepError `unauthorized`, `session_expired` */
+  verifyToken(token: string): SessionClaims {
+    return verifyToken(this.#parts.secrets, token, this.#parts.runtime.now())
   }
 
   /**

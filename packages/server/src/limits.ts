@@ -23,6 +23,12 @@ export interface Limits {
   readonly sessionsMax: number
   /** Time for `onSession` to answer. */
   readonly sessionHookMs: number
+  /** Locks, and waits for some, of all sessions. */
+  readonly locksMax: number
+  /** The same, of one session. */
+  readonly locksPerSessionMax: number
+  /** Sessions that wait for one lock. */
+  readonly lockWaitersMax: number
   readonly tokenTtlMs: number
   readonly connectionsMax: number
   readonly subscriptionsMax: number
@@ -50,6 +56,9 @@ export const defaultLimits: Limits = {
   logoutMs: 10_000,
   sessionsMax: 200_000,
   sessionHookMs: 10_000,
+  locksMax: 100_000,
+  locksPerSessionMax: 1_000,
+  lockWaitersMax: 100,
   tokenTtlMs: 3_600_000,
   connectionsMax: 100_000,
   subscriptionsMax: 1_000,

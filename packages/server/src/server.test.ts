@@ -191,6 +191,7 @@ describe('a sync server on a real Postgres', () => {
       'subscribed',
       'transaction',
       'transaction',
+      'current_locks',
       'live',
     ])
   })

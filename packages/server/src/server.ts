@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import {
   encodePosition,
+  type Json,
   type Operation,
   type PageSession,
   type PageState,
@@ -17,6 +18,7 @@ import { Engine } from './engine.ts'
 import { assertDatabaseUrl } from './fault/connection.ts'
 import { addressOf } from './http/address.ts'
 import { createHttp } from './http/http.ts'
+import { lockEndpoint } from './http/locks.ts'
 import { requestOf } from './http/node.ts'
 import { originsFor } from './http/origin.ts'
 import { defaultLimits, type Limits } from './limits.ts'
@@ -68,6 +70,8 @@ export interface SyncServerOptions {
   /** Name of the replication slot and publication. Default: `lockstep_` and the database's name. */
   readonly slot?: string
   readonly limits?: Partial<Limits>
+  /** What others are shown of a user beside its locks, e.g. `({ name }) => ({ name })`. Default: nothing. */
+  readonly showUser?: (user: User) => Json
   /** Hears of the life of each session, and may refuse a subscribe. @see docs/protocol.md S5 */
   readonly onSession?: SessionHook
   /** Tells a backend over HTTP of each session's life, and asks it whom to let in. @see docs/protocol.md A1 */
@@ -119,6 +123,7 @@ export interface SyncServerStatus {
   readonly log: LogStatus
   readonly snapshots: SnapshotStatus
   readonly sessions: number
+  readonly locks: { readonly held: number; readonly waiting: number }
   readonly connections: number
   readonly subscriptions: number
   /** Subscriptions that are behind the log because their connection is slow. */
@@ -199,7 +204,9 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
         isKnown: (session) => engine.sessions.get(session) !== undefined,
       })
     const onSession = hookOf(options.onSession, callbacks)
-    const engine = new Engine({ sync, source, reader, secrets, runtime, logger, limits, onSession, tap })
+    const { showUser } = options
+    const parts = { sync, source, reader, secrets, runtime, logger, limits }
+    const engine = new Engine({ ...parts, onSession, showUser, tap })
     await engine.start()
     await callbacks?.start()
     return assemble(engine, observers, callbacks)
@@ -249,6 +256,13 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
         return { json: snapshot.json, etag: `${encodePosition(snapshot.position)}-${view}` }
       },
       issueSession: (user, channels) => engine.issueSession(user, channels),
+      locks: lockEndpoint({
+        locking: engine.hub.locking,
+        authenticate,
+        verifyToken: (token) => engine.verifyToken(token),
+        sessionOf: (id) => engine.sessions.get(id),
+        runtime,
+      }),
       health: () => ({ status: 'ok', connected: source.status().connected }),
       draining: () => draining,
       origins,
@@ -303,6 +317,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
         log: engine.log.status(),
         snapshots: engine.snapshots.status(),
         sessions: engine.sessions.size,
+        locks: engine.locks.status(),
         ...engine.hub.status(),
       }),
       drain() {

@@ -21,6 +21,8 @@ export interface ChannelRule {
     /** Decoded parameters of the pattern, e.g. `{projectId: '1'}`. */
     readonly params: Readonly<Record<string, string>>
   }): Audience | Promise<Audience>
+  /** Whether its subscribers may lock resources; they may unless this says no. @see docs/protocol.md K1 */
+  readonly locks?: boolean
 }
 
 export interface CollectionRule<R = unknown> {

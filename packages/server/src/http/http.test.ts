@@ -26,6 +26,7 @@ const parts: HttpParts = {
     return { json: '{"type":"snapshot"}', etag }
   },
   issueSession: (user, channels) => ({ id: `${user.id}-1`, token: JSON.stringify(channels ?? 'all') }),
+  locks: () => Promise.resolve(new Response(null, { status: 204 })),
   health: () => ({ status: 'ok', connected: true }),
   origins: ['https://pages.example.com'],
   limits: { requestMs: 50 },

@@ -10,7 +10,7 @@ import { canonicalOrigins, hostOf, isOriginAllowed } from './origin.ts'
 /**
  * What the sync server answers over HTTP, under its path:
  * `GET <path>/snapshot/<channel>`, `POST <path>/session`, `GET <path>/health`, `/live` and `/ready`,
- * `POST <path>/publish` and `POST <path>/sessions`. @see docs/protocol.md H1
+ * `POST <path>/publish`, `POST <path>/sessions` and `POST <path>/locks`. @see docs/protocol.md H1
  */
 export interface Http {
   /** Undefined: the address is not ours. Never rejects. */
@@ -31,6 +31,8 @@ export interface HttpParts {
   readonly publish?: ((request: Request) => Promise<Response>) | undefined
   /** Opens sessions for a backend; undefined: for none. @throws LockstepError */
   readonly issue?: ((request: Request) => Promise<Response>) | undefined
+  /** Answers a session that locks without a socket. @throws LockstepError */
+  readonly locks: (request: Request) => Promise<Response>
   readonly health: () => { readonly status: 'ok' | 'starting'; readonly connected: boolean }
   /** Whether nobody new is to be sent here. */
   readonly draining?: (() => boolean) | undefined
@@ -97,6 +99,7 @@ class SyncHttp implements Http {
     if (rest === 'sessions' && issue !== undefined) return refuseMethod(request, ['POST']) ?? issue(request)
     if (rest === 'publish' && publish !== undefined)
       return refuseMethod(request, ['POST']) ?? publish(request)
+    if (rest === 'locks') return this.#locks(request)
     if (rest.startsWith('snapshot/')) return this.#snapshot(request, rest.slice('snapshot/'.length))
     throw new LockstepError('not_found')
   }
@@ -160,7 +163,8 @@ class SyncHttp implements Http {
     }
   }
 
-  async #session(request: Request): Promise<Response> {
+  /** Refuses what a page of another origin could make a browser send with the user's cookies. */
+  #refuseForeign(request: Request): Response | undefined {
     const refused = refuseMethod(request, ['POST'])
     if (refused !== undefined) return refused
     if (!this.#isOriginAllowed(request)) throw new LockstepError('bad_origin')
@@ -168,6 +172,16 @@ class SyncHttp implements Http {
     if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '')) {
       throw new LockstepError('unsupported_media')
     }
+    return undefined
+  }
+
+  #locks(request: Request): Response | Promise<Response> {
+    return this.#refuseForeign(request) ?? this.#parts.locks(request)
+  }
+
+  async #session(request: Request): Promise<Response> {
+    const refused = this.#refuseForeign(request)
+    if (refused !== undefined) return refused
     const user = await this.#userOf(request)
     const channels = await this.#readChannels(request)
     const session = await this.#parts.issueSession(user, channels)
@@ -218,7 +232,7 @@ class SyncHttp implements Http {
       status: 204,
       headers: {
         'access-control-allow-methods': 'GET, HEAD, POST',
-        'access-control-allow-headers': 'content-type, authorization, if-none-match',
+        'access-control-allow-headers': 'content-type, authorization, if-none-match, lockstep-session',
         'access-control-max-age': '600',
       },
     })

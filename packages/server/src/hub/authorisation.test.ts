@@ -164,6 +164,7 @@ test('G1, G9: who comes back as another audience gets its rows anew instead of g
     'subscribed room/1',
     'reset room/1',
     'snapshot room/1',
+    'current_locks room/1',
     'live room/1',
   ])
   expect(viewOf(after.got)).not.toBe(viewOf(before.got))

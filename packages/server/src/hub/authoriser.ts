@@ -1,5 +1,5 @@
 import { LockstepError, matchChannel } from '@lockstep/protocol'
-import type { Sync, User } from '../definition/definition.ts'
+import type { ChannelRule, Sync, User } from '../definition/definition.ts'
 import type { Logger } from '../runtime/logger.ts'
 
 /** Who asks, and for which channels it may ask at all. */
@@ -12,6 +12,7 @@ export interface Asker {
 export interface Grant {
   readonly audience: string
   readonly view: number
+  readonly rule: ChannelRule
 }
 
 /** Asks the application whether a user may see a channel. */
@@ -30,9 +31,9 @@ export class Authoriser {
   /** As what the asker may see the channel, or why it may not: `no_channel`; `unavailable`: for now. */
   async ask(asker: Asker, channel: string): Promise<Grant | LockstepError> {
     try {
-      const audience = await this.#audienceOf(asker, channel)
-      const view = audience === undefined ? undefined : this.#sync.viewOf(audience)
-      if (audience !== undefined && view !== undefined) return { audience, view }
+      const found = await this.#audienceOf(asker, channel)
+      const view = found === undefined ? undefined : this.#sync.viewOf(found.audience)
+      if (found !== undefined && view !== undefined) return { ...found, view }
       return new LockstepError('no_channel')
     } catch (error) {
       return new LockstepError('unavailable', undefined, { cause: error })
@@ -40,19 +41,22 @@ export class Authoriser {
   }
 
   /**
-   * The audience as which the asker sees the channel; undefined where it may not, where no such channel
+   * The audience as which the asker sees the channel, and the channel's rule; undefined where it may not, where no such channel
    * is declared, and where the rule throws: from outside these are one and the same.
    * @throws what the rule has thrown, where that may pass
    */
-  async #audienceOf(asker: Asker, channel: string): Promise<string | undefined> {
+  async #audienceOf(
+    asker: Asker,
+    channel: string,
+  ): Promise<{ audience: string; rule: ChannelRule } | undefined> {
     if (asker.channels !== undefined && !asker.channels.includes(channel)) return undefined
     for (const { pattern, rule } of this.#sync.channels) {
       const params = matchChannel(pattern, channel)
       if (params === undefined) continue
       try {
         const audience = await rule.authorize({ user: asker.user, channel, params })
-        if (audience === true) return 'member'
-        return typeof audience === 'string' && audience !== '' ? audience : undefined
+        if (audience === true) return { audience: 'member', rule }
+        return typeof audience === 'string' && audience !== '' ? { audience, rule } : undefined
       } catch (error) {
         const name = error instanceof Error ? error.name : 'unknown'
         this.#logger.error(`authorize of channel pattern "${pattern.source}" failed: ${name}`)

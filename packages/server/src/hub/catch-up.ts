@@ -5,10 +5,17 @@ import type { Runtime } from '../runtime/runtime.ts'
 import { Batch } from './batch.ts'
 import type { Connection } from './connection.ts'
 import { mergeEntries } from './fanout.ts'
+import type { Notices } from './notices.ts'
 import type { Subscription } from './subscription.ts'
 
 /** Most bytes of log handed to a carrier in one step of catching up, per subscription. */
 export const catchUpBytes = 262_144
+
+export interface CatchUpParts {
+  readonly log: Log
+  readonly runtime: Runtime
+  readonly notices: Notices
+}
 
 /**
  * Brings the `behind` subscriptions of a connection up to the log's end, as far as its carrier takes it.
@@ -17,7 +24,7 @@ export const catchUpBytes = 262_144
  */
 export function catchUp(
   connection: Connection,
-  { log, runtime }: { readonly log: Log; readonly runtime: Runtime },
+  { log, runtime, notices }: CatchUpParts,
   reload: (subscription: Subscription, reason: ResetReason) => void,
 ): void {
   while (!connection.full && !connection.closed && connection.behind > 0) {
@@ -45,24 +52,28 @@ export function catchUp(
     const frames = mergeEntries(entries.filter((entry) => entry.lsn <= horizon))
     for (const { subscription } of read) subscription.sentLsn = Math.max(subscription.sentLsn, horizon)
     if (horizon === log.position.lsn) {
-      for (const { subscription } of read) becomeLive(subscription, log, runtime.now(), frames)
+      for (const { subscription } of read) becomeLive(subscription, { log, runtime, notices }, frames)
     }
     if (frames.length > 0) connection.sendBatch(new Batch(frames))
   }
-  if (connection.caughtUp) releaseAfterCatchUp(connection)
+  if (!connection.caughtUp) return
+  if (!connection.full) notices.makeUp(connection)
+  releaseAfterCatchUp(connection)
 }
 
-function becomeLive(subscription: Subscription, log: Log, at: number, frames: Frame[]): void {
+function becomeLive(subscription: Subscription, parts: CatchUpParts, frames: Frame[]): void {
   leaveBehind(subscription)
   subscription.state = 'live'
   if (!subscription.announce) return
   subscription.announce = false
   const { channel, greeting: operations } = subscription
+  subscription.connection.missed?.delete(subscription)
+  frames.push(...parts.notices.everything(channel))
   const say = (message: ServerMessage): void => {
     frames.push(encodeFrame(JSON.stringify(message)))
   }
-  say({ type: 'live', channel, position: encodePosition(log.position) })
-  if (operations !== undefined) say({ type: 'operations', channel, at, operations })
+  say({ type: 'live', channel, position: encodePosition(parts.log.position) })
+  if (operations !== undefined) say({ type: 'operations', channel, at: parts.runtime.now(), operations })
   subscription.greeting = undefined
 }
 

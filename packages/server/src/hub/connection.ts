@@ -34,6 +34,8 @@ export class Connection {
   allowanceAt: number
   /** What waits for the connection to have caught up: confirmations and barrier replies, in order. */
   afterCatchUp: Batch[] | undefined
+  /** Subscriptions that were not told of changes of their channels' states. @see Notices */
+  missed: Set<Subscription> | undefined
   readonly #onDrained: (connection: Connection) => void
 
   constructor(

@@ -16,7 +16,11 @@ import { catchUp, fallBehind, leaveBehind, sendInOrder } from './catch-up.ts'
 import { Connection } from './connection.ts'
 import { confirmedBatch, Fanout } from './fanout.ts'
 import { Heartbeat } from './heartbeat.ts'
+import { Locking } from './locking.ts'
+import { Notices } from './notices.ts'
+import { Occupancy } from './occupancy.ts'
 import type { HubParts } from './parts.ts'
+import { askAgain } from './reauthorisation.ts'
 import { SubscriberLists } from './subscriber-list.ts'
 import { Subscription } from './subscription.ts'
 
@@ -26,11 +30,14 @@ import { Subscription } from './subscription.ts'
  */
 export class Hub implements LogReader {
   readonly connections: Set<Connection> = new Set()
+  readonly locking: Locking
   readonly #parts: HubParts
   readonly #lists = new SubscriberLists()
   readonly #fanout: Fanout
   readonly #authoriser: Authoriser
   readonly #admission: Admission
+  readonly #notices: Notices
+  readonly #occupancy: Occupancy
   readonly #heartbeat: Heartbeat
   #closing = false
   #resets = 0
@@ -43,6 +50,16 @@ export class Hub implements LogReader {
       fallBehind,
       reload: (subscription, reason) => this.#reload(subscription, reason),
       confirm: (writer, lsn) => this.#confirm(writer, lsn),
+    })
+    this.#notices = new Notices(this.#lists, parts.runtime, () => this.flush())
+    const { locks, sessions, runtime, limits } = parts
+    this.#occupancy = new Occupancy({ locks, runtime, logoutMs: limits.logoutMs })
+    this.locking = new Locking({
+      locks,
+      sessions,
+      notices: this.#notices,
+      authoriser: this.#authoriser,
+      showUser: (user) => parts.showUser(user),
     })
     this.#heartbeat = new Heartbeat(this.connections, parts, {
       flush: () => this.flush(),
@@ -108,7 +125,10 @@ export class Hub implements LogReader {
     connection.subscriptions.clear()
     connection.afterCatchUp = undefined
     connection.waiting = undefined
+    connection.missed = undefined
     this.connections.delete(connection)
+    const { session } = connection
+    if (session?.connection === connection) this.#occupancy.gone(session)
     this.#parts.sessions.disconnect(connection)
   }
 
@@ -117,6 +137,7 @@ export class Hub implements LogReader {
     if (this.#parts.teller.isBehind(claims.session)) throw new LockstepError('unavailable')
     const { session, replaced, restored } = this.#parts.sessions.connect(claims, connection)
     if (replaced !== undefined && replaced !== connection) {
+      this.#occupancy.carry(session, replaced.subscriptions.keys())
       replaced.fail(new LockstepError('replaced'))
       this.disconnect(replaced)
     }
@@ -156,10 +177,12 @@ export class Hub implements LogReader {
     const answer = await this.#admission.ask(subscription, session)
     if (subscription.state === 'ended') return
     if (answer instanceof LockstepError) {
-      this.#remove(connection, channel)
+      this.#lose(connection, channel)
       return connection.sendError(answer, { id, channel })
     }
-    const { audience, view, operations } = answer
+    const { audience, view, rule, operations } = answer
+    subscription.rule = rule
+    this.#occupancy.enter(session, channel)
     if (operations.length > 0) subscription.greeting = operations
     subscription.audience = audience
     subscription.view = view
@@ -175,7 +198,7 @@ export class Hub implements LogReader {
   }
 
   unsubscribe(connection: Connection, channel: string): void {
-    this.#remove(connection, channel)
+    this.#lose(connection, channel)
   }
 
   /** Answers when everything committed before now has been sent to this connection. */
@@ -195,7 +218,7 @@ export class Hub implements LogReader {
 
   /** Asks again whether this user's sessions may see their channels; what they lost goes at once (G9). */
   async reauthorize(userId: string | number): Promise<void> {
-    const asked: Promise<void>[] = []
+    const asked: Promise<void>[] = [this.locking.reauthorize(userId)]
     for (const session of this.#parts.sessions.values()) {
       // An id comes as text from an address and as a number from a row; asking once too often does no harm.
       if (String(session.user.id) !== String(userId) || session.connection === undefined) continue
@@ -204,41 +227,18 @@ export class Hub implements LogReader {
     await Promise.all(asked)
   }
 
-  async #reauthorizeConnection(connection: Connection): Promise<void> {
-    const { session } = connection
-    if (session === undefined) return
-    await Promise.all(
-      [...connection.subscriptions.values()].map(async (subscription) => {
-        // One that is still being authorised was asked on its own, possibly before the change: it asks again.
-        if (subscription.state === 'authorizing') {
-          subscription.asks++
-          return
-        }
-        const asks = ++subscription.asks
-        const answer = await this.#authoriser.ask(session, subscription.channel)
-        if (subscription.state === 'ended' || subscription.asks !== asks) return
-        if (!(answer instanceof LockstepError) && answer.view === subscription.view) return
-        if (connection.carrier.waiting) {
-          // What was sent under the old rights and has not left yet must not leave: it goes with the connection.
-          // The client comes back, and is told then what it may see.
-          connection.carrier.terminate()
-          this.disconnect(connection)
-        } else if (!(answer instanceof LockstepError)) {
-          this.#lists.remove(subscription)
-          leaveBehind(subscription)
-          subscription.audience = answer.audience
-          subscription.view = answer.view
-          this.#reload(subscription, 'audience')
-        } else if (answer.retryable) {
-          // Neither yes nor no: nothing more may be sent, and no rows be taken away. The client comes back.
-          connection.fail(answer)
-          this.disconnect(connection)
-        } else {
-          this.#remove(connection, subscription.channel)
-          connection.send({ type: 'revoked', channel: subscription.channel })
-        }
-      }),
-    )
+  #reauthorizeConnection(connection: Connection): Promise<void> {
+    return askAgain(connection, this.#authoriser, {
+      end: () => this.disconnect(connection),
+      lose: (channel) => this.#lose(connection, channel),
+      become: (subscription, grant) => {
+        this.#lists.remove(subscription)
+        leaveBehind(subscription)
+        subscription.audience = grant.audience
+        subscription.view = grant.view
+        this.#reload(subscription, 'audience')
+      },
+    })
   }
 
   /** Tells everyone to come back, spread over `spreadMs`, and ends all connections. */
@@ -254,6 +254,7 @@ export class Hub implements LogReader {
       this.disconnect(connection)
     }
     this.#parts.sessions.close()
+    this.#parts.locks.close()
   }
 
   // ---- inside ---------------------------------------------------------------------------------------
@@ -266,7 +267,10 @@ export class Hub implements LogReader {
 
   #goOn(connection: Connection): void {
     this.flush()
-    catchUp(connection, this.#parts, (subscription, reason) => this.#reload(subscription, reason))
+    const { log, runtime } = this.#parts
+    catchUp(connection, { log, runtime, notices: this.#notices }, (subscription, reason) =>
+      this.#reload(subscription, reason),
+    )
   }
 
   #reloadAll(reason: ResetReason): void {
@@ -311,7 +315,7 @@ export class Hub implements LogReader {
     } catch (cause) {
       if (subscription.load !== ticket || subscription.state !== 'loading') return
       this.#parts.logger.error(`a snapshot of a channel failed: ${codeOf(cause)}`)
-      this.#remove(connection, channel)
+      this.#lose(connection, channel)
       connection.sendError(cause instanceof LockstepError ? cause : new LockstepError('unavailable'), {
         channel,
       })
@@ -332,6 +336,12 @@ export class Hub implements LogReader {
       if (subscription.state === 'loading') await this.#load(subscription)
     }
     if (connection.waiting?.size === 0) connection.waiting = undefined
+  }
+
+  /** The session is not in the channel any more, and has nothing there. */
+  #lose(connection: Connection, channel: string): void {
+    this.#remove(connection, channel)
+    if (connection.session !== undefined) this.#occupancy.leave(connection.session, channel)
   }
 
   #remove(connection: Connection, channel: string): void {

@@ -37,6 +37,15 @@ describe('the application hears of a session', () => {
     expect(kinds()).toHaveLength(3)
   })
 
+  test('S2: a clock that is set back by an hour makes no session last longer', async () => {
+    const { room, kinds } = listeningRoom()
+    await leave(room, room.join('s1'))
+    room.runtime.setBack(3_600_000)
+    room.runtime.advance(10_000)
+    await settle()
+    expect(kinds()).toEqual(['disconnected', 'logged_out'])
+  })
+
   test('S2, S5: restored when it comes back in time, and then not logged_out', async () => {
     const { room, kinds } = listeningRoom()
     const visitor = room.join('s1')
@@ -157,6 +166,7 @@ describe('the application decides on a subscribe', () => {
       'welcome',
       'subscribed room/1',
       'snapshot room/1',
+      'current_locks room/1',
       'live room/1',
       'operations room/1',
     ])

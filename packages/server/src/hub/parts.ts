@@ -1,6 +1,7 @@
-import type { Position } from '@lockstep/protocol'
-import type { Sync } from '../definition/definition.ts'
+import type { Json, Position } from '@lockstep/protocol'
+import type { Sync, User } from '../definition/definition.ts'
 import type { Limits } from '../limits.ts'
+import type { Locks } from '../lock/lock.ts'
 import type { Frame } from '../log/frame.ts'
 import type { Log } from '../log/log.ts'
 import type { Logger } from '../runtime/logger.ts'
@@ -23,6 +24,9 @@ export interface HubParts {
   /** Resolves with an LSN when everything committed before the call is in the log. */
   barrier(): Promise<number>
   issueToken(claims: Omit<SessionClaims, 'expiresAt'>): { token: string; expiresAt: number }
+  readonly locks: Locks
+  /** What others are shown of a user. */
+  showUser(user: User): Json
   /** Whether what `authorize` has thrown may pass: such an error is no answer. */
   mayPass(error: unknown): boolean
 }

@@ -73,6 +73,15 @@ export class Requests {
       case 'barrier':
         this.#started(connection, hub.barrier(connection, message.id))
         break
+      case 'lock':
+        this.#started(connection, hub.locking.lock(connection, message))
+        break
+      case 'unlock':
+        this.#started(connection, hub.locking.unlock(connection, message))
+        break
+      case 'answer':
+        this.#started(connection, hub.locking.answer(connection, message))
+        break
     }
   }
 

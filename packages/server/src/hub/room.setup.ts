@@ -3,6 +3,7 @@ import { compileSync } from '../definition/compile.ts'
 import { defineSync } from '../definition/define.ts'
 import type { Audience } from '../definition/definition.ts'
 import { defaultLimits, type Limits } from '../limits.ts'
+import { MemoryLocks } from '../lock/memory.ts'
 import { encodeFrame, type Frame } from '../log/frame.ts'
 import { MemoryLog } from '../log/memory.ts'
 import { silentLogger } from '../runtime/logger.ts'
@@ -20,6 +21,8 @@ export class Room {
   readonly runtime: VirtualRuntime = new VirtualRuntime()
   readonly log: MemoryLog
   readonly hub: Hub
+  readonly locks: MemoryLocks
+  readonly sessions: Sessions<Connection>
   readonly limits: Limits
   authorize: (channel: string) => Audience | Promise<Audience> = () => true
   /** Whether what `authorize` throws may pass. */
@@ -50,19 +53,23 @@ export class Room {
       logger: silentLogger,
       hookMs: this.limits.sessionHookMs,
     })
+    this.sessions = new Sessions<Connection>({
+      runtime: this.runtime,
+      ...this.limits,
+      tell: (session, effect) => teller.tell(session, effect),
+    })
+    this.locks = new MemoryLocks(this.runtime, this.limits)
     this.hub = new Hub({
       sync,
       log: this.log,
-      sessions: new Sessions({
-        runtime: this.runtime,
-        ...this.limits,
-        tell: (session, effect) => teller.tell(session, effect),
-      }),
+      sessions: this.sessions,
       teller,
       runtime: this.runtime,
       logger: silentLogger,
       limits: this.limits,
       snapshot: (channel, view) => this.#snapshot(channel, view),
+      locks: this.locks,
+      showUser: ({ id }) => ({ id }),
       barrier: () => this.barrier(),
       issueToken: () => ({ token: 'token', expiresAt: this.runtime.now() + this.limits.tokenTtlMs }),
       mayPass: () => this.mayPass,

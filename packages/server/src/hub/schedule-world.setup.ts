@@ -3,6 +3,7 @@ import { compileSync } from '../definition/compile.ts'
 import { defineSync } from '../definition/define.ts'
 import type { Audience } from '../definition/definition.ts'
 import { defaultLimits } from '../limits.ts'
+import { MemoryLocks } from '../lock/memory.ts'
 import { encodeFrame, type Frame } from '../log/frame.ts'
 import { MemoryLog } from '../log/memory.ts'
 import type { RoutedTransaction } from '../routing/routing.ts'
@@ -72,6 +73,8 @@ export class World {
       logger: silentLogger,
       limits,
       snapshot: (channel, view) => this.snapshot(channel, view),
+      locks: new MemoryLocks(this.runtime, limits),
+      showUser: ({ id }) => ({ id }),
       barrier: () => this.barrier(),
       issueToken: () => ({ token: 'token', expiresAt: this.runtime.now() + 3_600_000 }),
       mayPass: () => true,

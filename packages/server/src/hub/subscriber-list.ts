@@ -39,6 +39,11 @@ export class SubscriberLists {
     return this.#lists[view]?.get(channel)
   }
 
+  /** Those of a channel, whatever they see of it. */
+  of(channel: string): SubscriberList[] {
+    return this.#lists.flatMap((lists) => lists?.get(channel) ?? [])
+  }
+
   add(subscription: Subscription): void {
     let lists = this.#lists[subscription.view]
     if (lists === undefined) {

@@ -1,4 +1,5 @@
 import type { Operation } from '@lockstep/protocol'
+import type { ChannelRule } from '../definition/definition.ts'
 import type { Connection } from './connection.ts'
 import type { SubscriberList } from './subscriber-list.ts'
 
@@ -20,6 +21,8 @@ export class Subscription {
   state: SubscriptionState = 'authorizing'
   audience = ''
   view = 0
+  /** The channel's, once it is granted. */
+  rule: ChannelRule | undefined
   list: SubscriberList | undefined
   /** Index in `list`, for removal in constant time. */
   index = -1
@@ -33,6 +36,11 @@ export class Subscription {
   asks = 0
   /** Counts the loads begun: an older one that ends later is ignored. */
   load = 0
+
+  /** Whether the session may see the channel. */
+  get isGranted(): boolean {
+    return this.state !== 'authorizing' && this.state !== 'ended'
+  }
 
   constructor(connection: Connection, channel: string) {
     this.connection = connection

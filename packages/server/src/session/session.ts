@@ -117,13 +117,15 @@ export class Sessions<C extends { session: Session<C> | undefined }> {
 
   #step(session: Session<C>, event: LifeEvent): void {
     const { runtime, tell } = this.#parts
-    const now = runtime.now()
+    // The timer knows how long it was, whatever became of the clock meanwhile.
+    const wall = runtime.now()
+    const now = event.kind === 'alarm' && session.life.kind === 'away' ? session.life.logoutAt : wall
     const [state, ...effects] = decideLife(session.life, event, now)
     session.life = state
     session.logout?.cancel()
     session.logout =
       state.kind === 'away'
-        ? runtime.timer(state.logoutAt - now, () => this.#step(session, { kind: 'alarm' }))
+        ? runtime.timer(this.#parts.logoutMs, () => this.#step(session, { kind: 'alarm' }))
         : undefined
     if (state.kind === 'gone') this.#sessions.delete(session.id)
     for (const effect of effects) tell?.(session, effect)

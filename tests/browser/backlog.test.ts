@@ -153,7 +153,8 @@ describe.skipIf(withoutBrowser())('two people on one backlog', () => {
       await olivia.page.mouse.wheel(0, 20_000)
       expect(late).toContain('Late item 49')
     })
-    const [row] = await scrum.sql`SELECT count(*)::text AS items FROM items WHERE project_id = 1 AND sprint_id IS NULL`
+    const [row] =
+      await scrum.sql`SELECT count(*)::text AS items FROM items WHERE project_id = 1 AND sprint_id IS NULL`
     await olivia.page.getByText(row?.items, { exact: true }).first().waitFor()
     await scrum.sql`DELETE FROM items WHERE user_story LIKE 'Late item%'`
   })

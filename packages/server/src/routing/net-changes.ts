@@ -6,7 +6,7 @@ import { quote } from './row-writer.ts'
 /** Columns of a collection that one or more views show. */
 export interface ShownColumns {
   readonly columns: readonly number[]
-  /** In the order of `columns`: `"title":`. */
+  /** In the order of `columns`: `,"title":`. The first that is told goes without its comma. */
   readonly names: readonly Buffer[]
 }
 
@@ -156,7 +156,7 @@ export class NetChanges {
     }
     const members: string[] = []
     for (const name of this.#shown.names) {
-      const opening = name.toString()
+      const opening = name.toString('utf8', 1)
       const value = texts.get(JSON.parse(opening.slice(0, -1)))
       if (value !== undefined) members.push(opening + value)
     }

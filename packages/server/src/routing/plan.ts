@@ -32,7 +32,7 @@ export function planOf(collection: Collection, sync: Sync): CollectionPlan {
     identity: rising([...collection.key, ...collection.channels.flatMap(({ columns }) => columns)]),
     shownColumns: [...sets.values()].map((columns) => ({
       columns,
-      names: columns.map((column) => Buffer.from(`${JSON.stringify(collection.columns[column])}:`)),
+      names: columns.map((column) => Buffer.from(`,${JSON.stringify(collection.columns[column])}:`)),
     })),
     shownOf: views.map((columns) => (columns === undefined ? -1 : places.indexOf(columns.join()))),
   }

@@ -58,9 +58,8 @@ function writeWhole(
   for (let i = 0; i < columns.length; i++) {
     const column = columns[i] ?? 0
     const name = names[i] ?? nameless
-    json.copy(name, 0, name.length)
+    json.copy(name, i === 0 ? 1 : 0, name.length)
     if (!after.write(column, json) && before?.write(column, json) !== true) return false
-    json.byte(comma)
   }
   closeRow(json)
   return true
@@ -78,17 +77,17 @@ function writeChanged(
     const column = columns[i] ?? 0
     if (!after.has(column) || before?.same(after, column)) continue
     if (!isBegun) writeKey(json, key)
-    isBegun = true
     const name = names[i] ?? nameless
-    json.copy(name, 0, name.length)
+    json.copy(name, isBegun ? 0 : 1, name.length)
+    isBegun = true
     after.write(column, json)
-    json.byte(comma)
   }
   if (isBegun) closeRow(json)
 }
 
+/** `"17":{` */
 function writeKey(json: JsonBytes, key: string): void {
-  if (plain.test(key)) {
+  if (isPlain(key)) {
     json.byte(quoteMark)
     json.text(key)
     json.byte(quoteMark)
@@ -97,9 +96,8 @@ function writeKey(json: JsonBytes, key: string): void {
   json.byte(openBrace)
 }
 
-/** In the place of the comma behind the last member. */
 function closeRow(json: JsonBytes): void {
-  json.bytes[json.length - 1] = closeBrace
+  json.byte(closeBrace)
   json.byte(comma)
 }
 
@@ -110,9 +108,18 @@ const colon = 58
 const openBrace = 123
 const closeBrace = 125
 
-/** A key as JSON text. Most keys are numbers or uuids and need no escape. */
+/** A key as JSON text. */
 export function quote(key: string): string {
-  return plain.test(key) ? `"${key}"` : JSON.stringify(key)
+  return isPlain(key) ? `"${key}"` : JSON.stringify(key)
 }
 
-const plain = /^[\w\-,.:@ ]*$/
+/** Whether the key needs no escape: most are numbers or uuids. */
+function isPlain(key: string): boolean {
+  for (let i = 0; i < key.length; i++) if (plainCodes[key.charCodeAt(i)] !== 1) return false
+  return true
+}
+
+/** Per character code: 1 for those of most keys. */
+const plainCodes = Uint8Array.from({ length: 128 }, (_, code) =>
+  /[\w\-,.:@ ]/.test(String.fromCharCode(code)) ? 1 : 0,
+)

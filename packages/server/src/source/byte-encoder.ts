@@ -49,6 +49,14 @@ function boolean(from: Buffer, start: number, end: number, to: JsonBytes): void 
   to.copy(bytes, 0, bytes.length)
 }
 
+/**
+ * Per byte: 1 where it needs an escape; or lies beyond ASCII, as a database may hold bytes that are not
+ * UTF-8, and those must not go out.
+ */
+const needsEncoder = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte < space || byte > 127 || byte === quote || byte === backslash ? 1 : 0,
+)
+
 /** Text that needs no escape is copied; any other goes through the Encoder. */
 function text(from: Buffer, start: number, end: number, to: JsonBytes): void {
   to.reserve(end - start + 2)
@@ -57,8 +65,7 @@ function text(from: Buffer, start: number, end: number, to: JsonBytes): void {
   bytes[at++] = quote
   for (let i = start; i < end; i++) {
     const byte = from[i] ?? 0
-    // Beyond ASCII too: a database may hold bytes that are not UTF-8, and those must not go out.
-    if (byte < space || byte > 127 || byte === quote || byte === backslash) {
+    if (needsEncoder[byte] === 1) {
       throughText(encodeText, from, start, end, to)
       return
     }

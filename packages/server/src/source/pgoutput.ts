@@ -62,6 +62,12 @@ function readTime(bytes: Buffer, at: number): number {
   return Math.floor(us / 1000) + 946_684_800_000
 }
 
+/** As `readUInt32BE`, without its checks: the four bytes are there. */
+function readLength(bytes: Buffer, at: number): number {
+  const high = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16)
+  return (high | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0
+}
+
 /**
  * Decodes pgoutput, protocol version 1, on the network buffer: nothing is allocated per row or column.
  * @see https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html
@@ -228,7 +234,7 @@ export class PgoutputDecoder {
       const kind = bytes[at++]
       if (kind === kindText) {
         if (at + 4 > end) throw new PgoutputError(`a row that ends early at byte ${at}`)
-        const length = bytes.readUInt32BE(at)
+        const length = readLength(bytes, at)
         at += 4
         if (length > end - at) throw new PgoutputError(`a value beyond its message at byte ${at}`)
         kinds[column] = kindText

@@ -42,7 +42,7 @@ const deadBytesMax = 1_048_576
 export class Router implements SourceSink {
   readonly #parts: RouterParts
   readonly #plans: ReadonlyMap<Collection, CollectionPlan>
-  readonly #channels = new Map<string, ChannelChanges>()
+  #channels = new Map<string, ChannelChanges>()
   #recent: ChannelChanges | undefined
   #rows = new RowTexts()
   #size = 0
@@ -325,7 +325,9 @@ export class Router implements SourceSink {
   }
 
   #clear(): void {
-    if (this.#channels.size > 0) this.#channels.clear()
+    // Not `clear`: V8 leaves a link from the old table to the new one, and a table that grew old would keep
+    // what every later commit has gathered until the next full collection.
+    if (this.#channels.size > 0) this.#channels = new Map()
     this.#rows.clear()
     this.#recent = undefined
     this.#size = 0

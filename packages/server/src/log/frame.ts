@@ -1,18 +1,35 @@
 /**
  * A message encoded once: UTF-8 JSON behind a ready WebSocket header (RFC 6455 section 5.2, unmasked, one
- * text frame). Carriers other than WebSocket take the payload part.
+ * text frame). Carriers other than WebSocket take the payload part. The log holds very many of them: what
+ * is kept of one is its place in memory that it may share with others.
  */
-export interface Frame {
-  /** Header and payload. Shared by all connections: never written to. */
-  readonly bytes: Buffer
-  /** Where the payload begins: 2, 4 or 10. */
-  readonly payloadStart: number
+export class Frame {
+  /** Where header and payload lie. Never written to once it is made. */
+  readonly memory: Buffer
+  readonly start: number
+  readonly length: number
+
+  constructor(memory: Buffer, start: number, length: number) {
+    this.memory = memory
+    this.start = start
+    this.length = length
+  }
+
+  /** Header and payload. */
+  get bytes(): Buffer {
+    return this.memory.subarray(this.start, this.start + this.length)
+  }
+
+  /** Where the payload begins in `bytes`. */
+  get payloadStart(): number {
+    return this.length < 2 + 126 ? 2 : this.length < 4 + 65_536 ? 4 : 10
+  }
 }
 
 /** Frames that are kept for long (`lasting`) have memory of their own. */
 export function encodeFrame(json: string, lasting = false): Frame {
   const frame = openFrame(Buffer.byteLength(json), lasting)
-  frame.bytes.write(json, frame.payloadStart)
+  frame.memory.write(json, frame.start + frame.payloadStart)
   return frame
 }
 
@@ -21,13 +38,14 @@ export function joinFrame(head: string, pieces: readonly Buffer[], tail: string)
   let length = Buffer.byteLength(head) + Buffer.byteLength(tail)
   for (const piece of pieces) length += piece.length
   const frame = openFrame(length, false)
-  const { bytes, payloadStart } = frame
-  let at = payloadStart + bytes.write(head, payloadStart)
+  const { memory } = frame
+  let at = frame.start + frame.payloadStart
+  at += memory.write(head, at)
   for (const piece of pieces) {
-    if (piece.length > loopLengthMax) at += piece.copy(bytes, at)
-    else for (let i = 0; i < piece.length; i++) bytes[at++] = piece[i] ?? 0
+    if (piece.length > loopLengthMax) at += piece.copy(memory, at)
+    else for (let i = 0; i < piece.length; i++) memory[at++] = piece[i] ?? 0
   }
-  bytes.write(tail, at)
+  memory.write(tail, at)
   return frame
 }
 
@@ -35,25 +53,25 @@ export function joinFrame(head: string, pieces: readonly Buffer[], tail: string)
 const loopLengthMax = 48
 
 export function payloadOf(frame: Frame): string {
-  return frame.bytes.toString('utf8', frame.payloadStart)
+  const end = frame.start + frame.length
+  return frame.memory.toString('utf8', frame.start + frame.payloadStart, end)
 }
 
 /** A frame with its header, for a payload of this length. */
 function openFrame(length: number, lasting: boolean): Frame {
-  const payloadStart = length < 126 ? 2 : length < 65_536 ? 4 : 10
-  const size = payloadStart + length
-  const bytes = lasting ? Buffer.allocUnsafeSlow(size) : allocate(size)
-  bytes[0] = 0x81
-  if (payloadStart === 2) bytes[1] = length
+  const frame = allocate(length + (length < 126 ? 2 : length < 65_536 ? 4 : 10), lasting)
+  const { memory, start, payloadStart } = frame
+  memory[start] = 0x81
+  if (payloadStart === 2) memory[start + 1] = length
   else if (payloadStart === 4) {
-    bytes[1] = 126
-    bytes.writeUInt16BE(length, 2)
+    memory[start + 1] = 126
+    memory.writeUInt16BE(length, start + 2)
   } else {
-    bytes[1] = 127
-    bytes.writeUInt32BE(Math.floor(length / 0x1_0000_0000), 2)
-    bytes.writeUInt32BE(length >>> 0, 6)
+    memory[start + 1] = 127
+    memory.writeUInt32BE(Math.floor(length / 0x1_0000_0000), start + 2)
+    memory.writeUInt32BE(length >>> 0, start + 6)
   }
-  return { bytes, payloadStart }
+  return frame
 }
 
 const slabBytes = 65_536
@@ -65,13 +83,12 @@ let slabUsed = 0
  * Small frames share slabs, which live as long as the last frame in them: right for messages, which come
  * and go in order. A piece of memory for each would cost more than all else that is done for a frame.
  */
-function allocate(size: number): Buffer {
-  if (size > sharedBytesMax) return Buffer.allocUnsafeSlow(size)
+function allocate(size: number, lasting: boolean): Frame {
+  if (lasting || size > sharedBytesMax) return new Frame(Buffer.allocUnsafeSlow(size), 0, size)
   if (slabUsed + size > slab.length) {
     slab = Buffer.allocUnsafeSlow(slabBytes)
     slabUsed = 0
   }
-  const start = slabUsed
   slabUsed += size
-  return slab.subarray(start, slabUsed)
+  return new Frame(slab, slabUsed - size, size)
 }

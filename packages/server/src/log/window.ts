@@ -33,7 +33,7 @@ export class HeldEntry implements LogEntry {
     this.lsn = fields.lsn
     this.frame = fields.frame
     if (fields.reset !== undefined) this.reset = fields.reset
-    this.bytes = entryBytes + (fields.frame?.bytes.length ?? 0)
+    this.bytes = entryBytes + (fields.frame?.length ?? 0)
     this.appendedAt = fields.appendedAt
   }
 }

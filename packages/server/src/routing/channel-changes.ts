@@ -4,14 +4,20 @@ import type { CollectionPlan } from './plan.ts'
 import type { RoutedChannel } from './routing.ts'
 import type { RowTexts } from './row-texts.ts'
 
+interface CollectionChanges {
+  readonly plan: CollectionPlan
+  /** One for each set of columns that views show of it. */
+  readonly changes: readonly NetChanges[]
+}
+
 /** What one commit did to one channel, while it is gathered. */
 export class ChannelChanges {
   readonly channel: string
   /** JSON text gathered, in bytes: what the bound on a transaction counts. */
   size = 0
   #rows: RowTexts
-  /** Per collection, one for each set of columns that views show of it. */
-  readonly #collections = new Map<CollectionPlan, readonly NetChanges[]>()
+  /** Few: a commit that touches many tables is rare, and one channel of it seldom has more than a few. */
+  #collections: CollectionChanges[] | undefined
   #operations = ''
   #reset: ResetReason | undefined
 
@@ -48,7 +54,7 @@ export class ChannelChanges {
   reset(reason: ResetReason): number {
     const freed = this.size
     this.#reset ??= reason
-    this.#collections.clear()
+    this.#collections = undefined
     this.#operations = ''
     this.size = 0
     return freed
@@ -56,7 +62,7 @@ export class ChannelChanges {
 
   /** Goes on with `rows`, which gets the rows that are still told. */
   moveTo(rows: RowTexts): void {
-    for (const changes of this.#collections.values()) for (const each of changes) each.moveTo(rows)
+    for (const { changes } of this.#collections ?? []) for (const each of changes) each.moveTo(rows)
     this.#rows = rows
   }
 
@@ -75,17 +81,17 @@ export class ChannelChanges {
   }
 
   #changesOf(plan: CollectionPlan): readonly NetChanges[] {
-    let changes = this.#collections.get(plan)
-    if (changes === undefined) {
-      changes = plan.shownColumns.map((shown) => new NetChanges(shown, this.#rows))
-      this.#collections.set(plan, changes)
-    }
+    const collections = this.#collections
+    if (collections !== undefined) for (const one of collections) if (one.plan === plan) return one.changes
+    const changes = plan.shownColumns.map((shown) => new NetChanges(shown, this.#rows))
+    if (collections === undefined) this.#collections = [{ plan, changes }]
+    else collections.push({ plan, changes })
     return changes
   }
 
   #piecesOf(view: number): readonly Buffer[] | undefined {
     let pieces: Buffer[] | undefined
-    for (const [plan, changes] of this.#collections) {
+    for (const { plan, changes } of this.#collections ?? []) {
       const shown = changes[plan.shownOf[view] ?? -1]
       if (shown === undefined || shown.isEmpty) continue
       if (pieces === undefined) pieces = [plan.opening]

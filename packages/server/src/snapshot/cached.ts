@@ -46,7 +46,7 @@ export class CachedSnapshot {
 
   /** About what it takes in memory. */
   get bytes(): number {
-    return this.frame.bytes.length + this.#keysBytes
+    return this.frame.length + this.#keysBytes
   }
 
   /** The snapshot with `entries` applied; undefined where one of them cannot be. */

@@ -126,7 +126,7 @@ export class SnapshotStore {
     }
     let tail = 0
     for (const entry of range.entries) tail += entry.bytes
-    const long = tail > tailBytesMin && tail > snapshot.frame.bytes.length * tailShare
+    const long = tail > tailBytesMin && tail > snapshot.frame.length * tailShare
     if (!long && !(fresh && tail > 0)) return snapshot
     const advanced = snapshot.advance(range.entries, position)
     if (advanced === undefined) this.#cache.delete(id)

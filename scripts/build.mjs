@@ -35,6 +35,15 @@ export const scrum = {
   make: () => captureNpm(['run', 'build', '--silent', '-w', 'apps/scrum']),
 }
 
+/** @type {Target} */
+export const todos = {
+  name: 'todos',
+  title: 'the todo lists',
+  inputs: ['apps/todos', ...packages.inputs],
+  outputs: ['apps/todos/dist/server/main.js'],
+  make: () => captureNpm(['run', 'build', '--silent', '-w', 'apps/todos']),
+}
+
 /**
  * Makes a target, fresh or not, and remembers when that went well.
  * @param {Target} target
@@ -64,8 +73,14 @@ async function makeReady(targets) {
 /** For programs that need only the packages. */
 export const readyPackages = () => makeReady([packages])
 
-/** For programs that need the application too. */
-export const readyAll = () => makeReady([packages, scrum])
+/** For the Scrum board. */
+export const readyScrum = () => makeReady([packages, scrum])
+
+/** For the todo lists. */
+export const readyTodos = () => makeReady([packages, todos])
+
+/** For programs that need the applications too. */
+export const readyAll = () => makeReady([packages, scrum, todos])
 
 /** `npm run build` */
 export default async function build() {

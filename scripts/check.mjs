@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { make, packages, scrum } from './build.mjs'
+import { make, packages, scrum, todos } from './build.mjs'
 import { ensureInstalled } from './install.mjs'
 import { captureBin, root, tail } from './step.mjs'
 
@@ -10,6 +10,7 @@ const published = ['packages/protocol', 'packages/server', 'packages/client', 'p
 const steps = [
   { name: 'types of the packages', run: () => make(packages) },
   { name: 'the Scrum board builds', run: () => make(scrum) },
+  { name: 'the todo lists build', run: () => make(todos) },
   {
     name: 'types of tests and scripts',
     run: () => captureBin('typescript/bin/tsc', ['-p', 'tsconfig.tests.json']),

@@ -7,7 +7,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(1)
 }
 
-const commands = ['start', 'test', 'bench', 'check', 'build']
+const commands = ['start', 'start:todos', 'test', 'bench', 'check', 'build']
 const [command = '', ...args] = process.argv.slice(2)
 if (!commands.includes(command)) {
   console.error(`Usage: npm run ${commands.join('|')} [-- arguments]`)
@@ -15,7 +15,7 @@ if (!commands.includes(command)) {
 }
 
 try {
-  const { default: run } = await import(`./${command}.mjs`)
+  const { default: run } = await import(`./${command.replace(':', '-')}.mjs`)
   await run(args)
 } catch (error) {
   // A failed step has said all there is to say in its message; anything else is a fault of these scripts.

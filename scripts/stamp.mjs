@@ -14,7 +14,15 @@ import { root } from './step.mjs'
  */
 
 const folder = join(root, 'node_modules/.lockstep')
-const left = new Set(['node_modules', 'dist', 'build', 'artifacts', 'coverage', '.lockstep'])
+const left = new Set([
+  'node_modules',
+  'dist',
+  'build',
+  'artifacts',
+  'coverage',
+  '.lockstep',
+  '.lockstep-todos',
+])
 
 /** @param {Made} made */
 export async function isFresh(made) {

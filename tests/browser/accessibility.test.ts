@@ -1,13 +1,9 @@
-import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { launchChromium, startPostgres, type TestPostgres, withoutBrowser } from '@lockstep/testing'
-import type axe from 'axe-core'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { faultsOf } from './axe.ts'
 import { type ScrumProcess, startScrum } from './scrum-process.ts'
 import { shoot } from './shots.ts'
-
-const axeSource = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 const looks = [360, 1600].flatMap((width) =>
   (['light', 'dark'] as const).map((colorScheme) => ({ width, colorScheme })),
@@ -77,14 +73,3 @@ describe.skipIf(withoutBrowser())('the Scrum board', () => {
     },
   )
 })
-
-/** What axe finds on the page: rule and element, one line each. */
-async function faultsOf(page: Page): Promise<string[]> {
-  await page.evaluate(axeSource)
-  return page.evaluate(async () => {
-    // The script that was run just before defines it.
-    const { axe: run } = globalThis as unknown as { axe: typeof axe }
-    const { violations } = await run.run(document, { resultTypes: ['violations'] })
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`))
-  })
-}

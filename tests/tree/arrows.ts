@@ -15,6 +15,13 @@ export const packageArrows: Readonly<Record<string, readonly string[]>> = {
     '@lockstep/server',
     '@lockstep/server/embedded',
   ],
+  'apps/todos': [
+    '@lockstep/protocol',
+    '@lockstep/client',
+    '@lockstep/client/backbone',
+    '@lockstep/server',
+    '@lockstep/server/embedded',
+  ],
   bench: [
     '@lockstep/protocol',
     '@lockstep/client',

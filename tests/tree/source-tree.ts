@@ -6,7 +6,16 @@ import { parseAst } from 'vite'
 /** Root of the checkout. */
 export const root: string = fileURLToPath(new URL('../..', import.meta.url))
 
-const left = new Set(['node_modules', 'dist', 'build', 'artifacts', 'coverage', '.git', '.lockstep', '.lockstep-todos'])
+const left = new Set([
+  'node_modules',
+  'dist',
+  'build',
+  'artifacts',
+  'coverage',
+  '.git',
+  '.lockstep',
+  '.lockstep-todos',
+])
 
 /** All files below a folder that are ours, as paths from the root with `/`. */
 export function filesUnder(folder: string): string[] {

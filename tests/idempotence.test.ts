@@ -92,7 +92,7 @@ describe('docs/idempotence.md', () => {
         ),
     })
     await server.sql`UPDATE todos SET done = true WHERE title = 'Buy milk'`
-    await eventually(() => expect(calls).toBe(2))
+    await eventually(() => expect(calls).toBe(2), { timeoutMs: 25_000 })
     expect(await server.sql`SELECT done FROM totals`).toEqual([{ done: 1 }])
     await observer.close()
   })
@@ -106,7 +106,7 @@ describe('docs/idempotence.md', () => {
     const rows: Collection<Todo> = client.channel('sync/todos').published
     const heard: unknown[] = []
     rows.subscribe((changes) => heard.push(changes))
-    await eventually(() => expect(client.status.state).toBe('live'))
+    await eventually(() => expect(client.status.state).toBe('live'), { timeoutMs: 25_000 })
     heard.length = 0
     const todo = { id: 17, version: 1, title: 'Buy kale juice' }
     expect(await publishTodo(lockstep, secret, todo)).toMatchObject({ replayed: false })

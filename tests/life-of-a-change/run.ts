@@ -64,6 +64,9 @@ export interface Recorded {
   readonly sessions: { readonly alice: string; readonly olivia: string }
 }
 
+/** For machines that have much else to do. */
+const patience = { timeoutMs: 60_000 }
+
 /** Alice checks a todo off; Olivia has a native client, and a third page Faye's. */
 export async function checkOff(): Promise<Recorded> {
   const undo: (() => unknown)[] = []
@@ -90,7 +93,7 @@ async function run(undo: (() => unknown)[]): Promise<Recorded> {
     database: tap.url,
     slot: database.name,
     authenticate: () => ({ id: 'alice' }), // who saves; the others come with tokens
-    bayeux: {},
+    bayeux: { timeoutMs: 120_000 },
   })
   undo.push(() => server.close())
 
@@ -136,7 +139,7 @@ async function run(undo: (() => unknown)[]): Promise<Recorded> {
     undo.push(() => client.close())
     await eventually(() => {
       if (client.status.state !== 'live') throw new Error(`${user} is not live`)
-    })
+    }, patience)
     return { client, said, todos: client.channel('list/1').todos }
   }
   const alice = await open('alice')
@@ -171,7 +174,7 @@ async function run(undo: (() => unknown)[]): Promise<Recorded> {
   await eventually(() => {
     if (olivia.todos.get(17)?.done !== true) throw new Error('Olivia has not got it')
     if (fayeModels.get(17)?.get('done') !== true) throw new Error('Faye has not got it')
-  })
+  }, patience)
   const { request, response } = http
   if (request === undefined || response === undefined) throw new Error('nothing was requested')
   const statements = tap.transactions

@@ -55,6 +55,10 @@ export interface ClientParts {
 
 /** A Bayeux client: its queue, and the way to it. To the hub it is a carrier. */
 export class BayeuxClient implements Carrier {
+  // First what every delivery looks at: it lies together in memory.
+  /** The outlet where messages can go straight to it: nothing waits then. */
+  #direct: Outlet | undefined
+  readonly #listener: Listener
   readonly id: string
   readonly queue: Queue
   readonly recent: Recent = new Recent()
@@ -79,11 +83,8 @@ export class BayeuxClient implements Carrier {
   outlet: Outlet | undefined
   /** The outlet wants no more for now. */
   #blocked = false
-  /** The outlet where messages can go straight to it: nothing waits then. */
-  #direct: Outlet | undefined
   #answered: { readonly id: unknown; readonly parcels: readonly Parcel[] } | undefined
   readonly #limits: BayeuxLimits
-  readonly #listener: Listener
   readonly #ended: (client: BayeuxClient) => void
   /** Requests of this client in turn, so that subscriptions happen in the order they were asked for. */
   turn: Promise<unknown> = Promise.resolve()

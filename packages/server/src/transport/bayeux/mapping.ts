@@ -161,6 +161,8 @@ export function delivery(channel: string, data: unknown, lockstep?: object): Par
 }
 
 const encoded = new WeakMap<Frame, Encoded>()
+/** The one that was asked for last: the hub goes through all clients with the same frame. */
+let latest: { readonly frame: Frame; readonly encoded: Encoded } | undefined
 
 /** The same object for the same frame: what the hub sends to a thousand clients is read once. */
 export function encodedOf(frame: Frame, message: () => TransactionMessage): Encoded {
@@ -173,5 +175,8 @@ export function encodedOf(frame: Frame, message: () => TransactionMessage): Enco
 }
 
 export function knownEncoded(frame: Frame): Encoded | undefined {
-  return encoded.get(frame)
+  if (latest?.frame === frame) return latest.encoded
+  const found = encoded.get(frame)
+  if (found !== undefined) latest = { frame, encoded: found }
+  return found
 }

@@ -120,7 +120,18 @@ export type Reply = Record<string, never> & {
   id: unknown
 }
 
-export async function startScene(options: BayeuxOptions = {}, limits: Partial<Limits> = {}): Promise<Scene> {
+interface SceneSettings {
+  /** Whose pages may come. */
+  readonly origins?: readonly string[]
+  /** Makes the application's page for an address. */
+  page?(address: string): string
+}
+
+export async function startScene(
+  options: BayeuxOptions = {},
+  limits: Partial<Limits> = {},
+  { origins = ['https://app.example.com'], page }: SceneSettings = {},
+): Promise<Scene> {
   const database = await createDatabase()
   const sql = postgres(database.url, { max: 2, onnotice: () => {} })
   await sql`CREATE TABLE items (id int PRIMARY KEY, title text, project_id int NOT NULL)`
@@ -136,7 +147,7 @@ export async function startScene(options: BayeuxOptions = {}, limits: Partial<Li
       database: database.url,
       slot: database.name,
       logger: silentLogger,
-      origins: ['https://app.example.com'],
+      origins,
       authenticate: (request) => {
         const id = /user=(\w+)/.exec(request.headers.get('cookie') ?? '')?.[1]
         return id === undefined ? null : { id }
@@ -148,7 +159,10 @@ export async function startScene(options: BayeuxOptions = {}, limits: Partial<Li
   let http: Server
   const accepted = new Set<Socket>()
   const listen = async (port: number): Promise<number> => {
-    http = createServer((_, outgoing) => outgoing.writeHead(404).end())
+    http = createServer((incoming, outgoing) => {
+      if (page === undefined) outgoing.writeHead(404).end()
+      else outgoing.setHeader('content-type', 'text/html').end(page(incoming.url ?? ''))
+    })
     http.on('connection', (socket: Socket) => {
       accepted.add(socket)
       socket.on('close', () => accepted.delete(socket))

@@ -12,11 +12,13 @@ export interface Shown {
 /** One of the hub's channels, and what a client shows of it. */
 export class HubChannel {
   readonly name: string
+  /** Everything up to here was delivered of the hub's channel. */
+  lsn = 0
+  /** What is shown where that is one thing alone, as with most clients: found without going through a list. */
+  only: Shown | undefined
   /** What is shown, by name in `#byName`; the list is what a delivery walks through. */
   #list: readonly Shown[] = []
   readonly #byName = new Map<string, Shown>()
-  /** Everything up to here was delivered of the hub's channel. */
-  lsn = 0
   reset: string | undefined
 
   constructor(name: string) {
@@ -33,7 +35,7 @@ export class HubChannel {
 
   show(shown: Shown): void {
     this.#byName.set(shown.target.name, shown)
-    this.#list = [...this.#byName.values()]
+    this.#changed()
   }
 
   /** Takes a subscription back; what no other one shows is not shown any more. */
@@ -41,6 +43,11 @@ export class HubChannel {
     for (const { target, patterns } of this.#list) {
       if (patterns.delete(pattern) && patterns.size === 0) this.#byName.delete(target.name)
     }
+    this.#changed()
+  }
+
+  #changed(): void {
     this.#list = [...this.#byName.values()]
+    this.only = this.#list.length === 1 ? this.#list[0] : undefined
   }
 }

@@ -97,12 +97,12 @@ class CarriedWebSocket extends WebSocket {
 
 /** One WebSocket: usually of one client, at times of none or several. */
 class Carried implements Outlet {
-  readonly parts: CarriedParts
   closing = false
   readonly #socket: Socket
   readonly #joiner: Joiner
   /** Where extensions look at what goes out. */
   readonly #stream: Stream | undefined
+  readonly parts: CarriedParts
   readonly #way: Way
   readonly #clients = new Set<string>()
   /** Requests in turn. */

@@ -24,11 +24,11 @@ export interface SubscriptionsParts {
  * channel goes to those of the client's that have not had it yet.
  */
 export class Subscriptions implements Listener {
+  /** The one that the last transaction was of: mostly the next one's too. */
+  #latest: HubChannel | undefined
   readonly #parts: SubscriptionsParts
   readonly #client: BayeuxClient
   readonly #channels = new Map<string, HubChannel>()
-  /** The one that the last transaction was of: mostly the next one's too. */
-  #latest: HubChannel | undefined
   /** All patterns, also of open channels. */
   readonly patterns: Set<string> = new Set()
   readonly #asked = new Map<number, (refusal: LockstepError['code'] | undefined) => void>()
@@ -140,6 +140,12 @@ export class Subscriptions implements Listener {
     if (state === undefined) return []
     this.#latest = state
     if (lsn > state.lsn) state.lsn = lsn
+    const { only } = state
+    if (only !== undefined) {
+      if (only.after >= lsn) return []
+      only.after = lsn
+      return transaction.parcelsFor(only.target)
+    }
     let told: readonly Parcel[] = []
     for (const shown of state.shown) {
       if (shown.after >= lsn) continue

@@ -137,6 +137,11 @@ describe('a head', () => {
       Object.fromEntries(Array.from({ length: 2_000 }, (_, i) => [`X-Header-${i}`, 'x'])),
       / 431 /,
     ],
+    [
+      '1,500 short headers',
+      Object.fromEntries(Array.from({ length: 1_500 }, (_, i) => [`X-${i}`, ''])),
+      / 400 /,
+    ],
   ])('with a bomb of %s costs no time', async (_what, headers, status) => {
     const start = performance.now()
     expect((await scene.bytes().write(upgradeRequest(headers)).reply()).head).toMatch(status)

@@ -1,4 +1,4 @@
-import type { ResetReason } from '@lockstep/protocol'
+import type { ChannelPattern, ResetReason } from '@lockstep/protocol'
 import type { RoutedTransaction } from '../routing/routing.ts'
 
 /**
@@ -22,7 +22,10 @@ export type BusEntry =
   | { readonly kind: 'progress'; readonly lsn: number }
   /** The log starts anew. */
   | { readonly kind: 'epoch'; readonly epoch: string; readonly lsn: number }
-  /** Every channel must be read anew, e.g. a transaction that touched too many of them: its xid and writer. */
+  /**
+   * Channels must be read anew: every one, e.g. where a transaction touched too many of them, or those in
+   * `scope`, e.g. where a table was truncated. The transaction's xid and writer.
+   */
   | {
       readonly kind: 'reset'
       readonly lsn: number
@@ -30,4 +33,11 @@ export type BusEntry =
       readonly xid?: number
       readonly session?: string
       readonly mutation?: string
+      readonly scope?: ResetScope
     }
+
+/** The channels that match a template, and those named. */
+export interface ResetScope {
+  readonly templates: readonly ChannelPattern[]
+  readonly channels: readonly string[]
+}

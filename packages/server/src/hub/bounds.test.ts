@@ -46,6 +46,24 @@ test('G12: a reset of all channels gives a full carrier one snapshot at a time',
   }
 })
 
+test('G11: a reset of some channels leaves the others as they are', async () => {
+  const room = new Room()
+  const visitor = room.join()
+  for (const channel of ['room/1', 'room/2', 'room/3']) await visitor.subscribe(channel)
+  await settle()
+  visitor.got.length = 0
+  room.log.append({
+    kind: 'reset',
+    lsn: 200,
+    reason: 'truncated',
+    scope: { templates: [], channels: ['room/2'] },
+  })
+  await finish(room, visitor)
+  expect(visitor.heard).toContain('reset room/2')
+  expect(visitor.heard).toContain('live room/2')
+  expect(visitor.heard.filter((line) => !line.endsWith(' room/2'))).toEqual([])
+})
+
 test('G12: answers to a client that asks and never reads end with its connection', async () => {
   const room = new Room()
   const visitor = room.join('s1', 100)

@@ -5,7 +5,8 @@ import {
   type Position,
   type ResetReason,
 } from '@lockstep/protocol'
-import type { Delivery, LogReader, Writer } from '../log/log.ts'
+import type { Delivery, LogReader, ResetScope, Writer } from '../log/log.ts'
+import { isInScope } from '../log/partial-resets.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { SessionClaims } from '../session/session.ts'
 import { Admission } from './admission.ts'
@@ -90,8 +91,8 @@ export class Hub implements LogReader {
     this.#reloadAll('epoch')
   }
 
-  reset(_lsn: number, reason: ResetReason): void {
-    this.#reloadAll(reason)
+  reset(_lsn: number, reason: ResetReason, scope?: ResetScope): void {
+    this.#reloadAll(reason, scope)
   }
 
   /** Hands everything that the log holds to the carriers that have room. */
@@ -273,12 +274,14 @@ export class Hub implements LogReader {
     )
   }
 
-  #reloadAll(reason: ResetReason): void {
+  /** All subscriptions, or those of the channels in scope. */
+  #reloadAll(reason: ResetReason, scope?: ResetScope): void {
     this.flush()
     for (const connection of this.connections) {
       for (const subscription of connection.subscriptions.values()) {
         // One that is loading finds out from the log, or from the epoch of what it loads.
-        if (subscription.state === 'live' || subscription.state === 'behind')
+        const isOn = subscription.state === 'live' || subscription.state === 'behind'
+        if (isOn && (scope === undefined || isInScope(scope, subscription.channel)))
           this.#reload(subscription, reason)
       }
     }

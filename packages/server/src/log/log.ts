@@ -1,6 +1,8 @@
 import type { Position, ResetReason } from '@lockstep/protocol'
-import type { BusEntry } from '../bus/bus.ts'
+import type { BusEntry, ResetScope } from '../bus/bus.ts'
 import type { Frame } from './frame.ts'
+
+export type { ResetScope }
 
 /**
  * The ordered, bounded, in-memory window of recent transactions per (channel, view). Entries are encoded
@@ -68,8 +70,8 @@ export interface LogReader {
   progress(lsn: number): void
   /** All positions are void; clients start anew. */
   epoch(position: Position): void
-  /** Every channel needs a snapshot. */
-  reset(lsn: number, reason: ResetReason): void
+  /** Channels need a snapshot: every one, or those in the scope. */
+  reset(lsn: number, reason: ResetReason, scope?: ResetScope): void
 }
 
 export interface Delivery {

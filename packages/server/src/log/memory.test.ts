@@ -1,3 +1,4 @@
+import { parseChannelPattern } from '@lockstep/protocol'
 import { describe, expect, it } from 'vitest'
 import { type LogTestLimits, runLogTests } from './conformance.setup.ts'
 import { MemoryLog } from './memory.ts'
@@ -59,5 +60,40 @@ describe('the log in memory', () => {
       expect(log.read(`c/${c}`, 0, { epoch: 'e', lsn: 1000 - kept })).toMatchObject({ more: false })
       expect(log.read(`c/${c}`, 0, { epoch: 'e', lsn: 1000 - kept - 7 })).toEqual({ reset: 'trimmed' })
     }
+  })
+
+  it('G11: resets of some channels hold for these, however many come after, and for no others', () => {
+    const { log } = setup({ retentionMs: 1e9, logBytesMax: 1e9, logTotalBytesMax: 1e9 }, 1)
+    log.append({ kind: 'epoch', epoch: 'e', lsn: 0 })
+    for (const [lsn, channel] of [
+      [1, 'a/1'],
+      [2, 'b/1'],
+      [3, 'z/1'],
+    ] as const)
+      touch(log, lsn, channel)
+    const reset = (lsn: number, name: string) =>
+      log.append({
+        kind: 'reset',
+        lsn,
+        reason: 'truncated',
+        scope: { templates: [parseChannelPattern(`${name}/:id`)], channels: [] },
+      })
+    reset(10, 'a')
+    touch(log, 11, 'a/1')
+    const read = (channel: string, lsn: number) => log.read(channel, 0, { epoch: 'e', lsn })
+    expect(read('a/1', 9)).toEqual({ reset: 'truncated' })
+    expect(read('a/2', 9)).toEqual({ reset: 'truncated' })
+    expect(read('a/1', 10)).toMatchObject({ entries: [{ lsn: 11 }] })
+    expect(read('z/1', 0)).toMatchObject({ entries: [{ lsn: 3 }] })
+    expect(read('z/2', 0)).toEqual({ entries: [], more: false })
+    // More than are told apart: what is forgotten of them voids more than it must, never less.
+    for (let lsn = 20; lsn < 120; lsn++) reset(lsn, 'b')
+    expect(read('a/1', 9)).toEqual({ reset: 'truncated' })
+    expect(read('a/2', 9)).toEqual({ reset: 'trimmed' })
+    expect(read('a/1', 10)).toMatchObject({ entries: [{ lsn: 11 }] })
+    expect(read('b/1', 118)).toEqual({ reset: 'truncated' })
+    expect(read('b/1', 30)).toEqual({ reset: 'truncated' })
+    expect(read('b/1', 119)).toEqual({ entries: [], more: false })
+    expect(read('z/1', 0)).toMatchObject({ entries: [{ lsn: 3 }] })
   })
 })

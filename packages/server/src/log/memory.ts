@@ -1,10 +1,11 @@
 import type { Position, ResetReason } from '@lockstep/protocol'
-import type { BusEntry } from '../bus/bus.ts'
+import type { BusEntry, ResetScope } from '../bus/bus.ts'
 import type { RoutedChannel, RoutedTransaction } from '../routing/routing.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Frame } from './frame.ts'
 import type { Delivery, Log, LogPin, LogRange, LogReader, LogStatus, Writer } from './log.ts'
 import { frameMessage, transactionText } from './message-text.ts'
+import { isInScope, PartialResets } from './partial-resets.ts'
 import { Recency } from './recency.ts'
 import { TrimmedXids } from './trimmed-xids.ts'
 import { HeldEntry, Window } from './window.ts'
@@ -52,6 +53,7 @@ export class MemoryLog implements Log {
   #floor = 0
   /** The last reset of all channels, and where positions that it voids began. */
   #reset: { readonly lsn: number; readonly floor: number; readonly reason: ResetReason } | undefined
+  readonly #partialResets = new PartialResets()
   #windows = 0
   #entries = 0
   #bytes = 0
@@ -78,7 +80,7 @@ export class MemoryLog implements Log {
       if (entry.kind === 'progress') {
         this.#trim()
         for (const reader of this.#readers) reader.progress(entry.lsn)
-      } else this.#resetAll(entry)
+      } else this.#takeReset(entry)
     }
   }
 
@@ -90,6 +92,8 @@ export class MemoryLog implements Log {
   ): LogRange | { readonly reset: ResetReason } {
     if (from.epoch !== this.#epoch) return { reset: 'epoch' }
     if (from.lsn > this.#lsn) return { reset: 'future' }
+    const voided = this.#partialResets.reasonAfter(from.lsn, channel)
+    if (voided !== undefined) return { reset: voided }
     const window = this.#channels.get(channel)?.[view]
     if (from.lsn >= (window?.trimmedLsn ?? this.#floor)) {
       return window?.read(from.lsn, bytesMax) ?? { entries: [], more: false }
@@ -184,8 +188,17 @@ export class MemoryLog implements Log {
     while (window.bytes > bytesMax && window.size > 1) this.#drop(window)
   }
 
-  #resetAll(entry: BusEntry & { kind: 'reset' }): void {
-    const { lsn, reason, xid, session, mutation } = entry
+  #takeReset({ lsn, reason, xid, session, mutation, scope }: BusEntry & { kind: 'reset' }): void {
+    if (scope === undefined) this.#resetAll(lsn, reason)
+    else this.#resetSome(lsn, reason, scope)
+    if (xid !== undefined) this.#trimmedXids.add(xid, this.#parts.runtime.now())
+    for (const reader of this.#readers) reader.reset(lsn, reason, scope)
+    const writer = writerOf(session, mutation)
+    // The writer's confirmation passes even where its changes cannot be told.
+    if (writer !== undefined) for (const reader of this.#readers) reader.transaction(lsn, [], writer)
+  }
+
+  #resetAll(lsn: number, reason: ResetReason): void {
     const last = this.#reset
     // One reset after another: positions from before the first are void for the same kind of reason.
     this.#reset = {
@@ -194,11 +207,19 @@ export class MemoryLog implements Log {
       reason,
     }
     this.#forgetAll(lsn)
-    if (xid !== undefined) this.#trimmedXids.add(xid, this.#parts.runtime.now())
-    for (const reader of this.#readers) reader.reset(lsn, reason)
-    const writer = writerOf(session, mutation)
-    // The writer's confirmation passes even where its changes cannot be told.
-    if (writer !== undefined) for (const reader of this.#readers) reader.transaction(lsn, [], writer)
+  }
+
+  #resetSome(lsn: number, reason: ResetReason, scope: ResetScope): void {
+    for (const [channel, pins] of this.#pins) {
+      if (isInScope(scope, channel)) for (const pin of pins) pin.broken = true
+    }
+    const forgotten = this.#partialResets.add({ lsn, reason, scope })
+    if (forgotten === undefined) return
+    this.#floor = Math.max(this.#floor, forgotten.lsn)
+    for (const [channel, views] of this.#channels) {
+      if (!isInScope(forgotten.scope, channel)) continue
+      for (const window of views) window?.voidBefore(forgotten.lsn, forgotten.reason)
+    }
   }
 
   #startEpoch(epoch: string, lsn: number): void {
@@ -217,6 +238,7 @@ export class MemoryLog implements Log {
       this.#recency.remove(entry)
     }
     this.#channels.clear()
+    this.#partialResets.clear()
     this.#windows = 0
     this.#entries = 0
     this.#bytes = 0

@@ -74,6 +74,11 @@ export class Window {
     if (entry.reset !== undefined) this.#reset = { lsn: entry.lsn, reason: entry.reset }
   }
 
+  /** Positions before `lsn` cannot be continued. */
+  voidBefore(lsn: number, reason: ResetReason): void {
+    if (this.#reset === undefined || this.#reset.lsn < lsn) this.#reset = { lsn, reason }
+  }
+
   shift(): HeldEntry | undefined {
     const entry = this.#entries[this.#start]
     if (entry === undefined) return undefined

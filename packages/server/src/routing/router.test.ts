@@ -199,12 +199,12 @@ describe('the router', () => {
     })
   })
 
-  it('G11: resets everything on a truncate and where a row does not tell its channel, and names the writer', () => {
+  it('G11: resets the channels of a collection on a truncate, and what else the commit touched, and names the writer', () => {
     const { router, commit } = start()
     const truncated = commit(() => {
       router.change(items, null, item('1', 'a', null, null, '5'), 'create')
       router.truncate(links)
-      router.change(items, null, item('2', 'a', null, null, '5'), 'create')
+      router.change(items, null, item('2', 'a', '9', null, '5'), 'create')
       router.message('{"session":"s","mutation":"m"}')
     })
     expect(truncated).toEqual({
@@ -214,9 +214,26 @@ describe('the router', () => {
       reason: 'truncated',
       session: 's',
       mutation: 'm',
+      scope: {
+        templates: [
+          expect.objectContaining({ source: 'project/:from_id' }),
+          expect.objectContaining({ source: 'project/:to_id' }),
+        ],
+        channels: ['project/5', 'user/9'],
+      },
     })
     const unknown = commit(() => router.change(items, item('1'), null, 'destroy'))
-    expect(unknown).toMatchObject({ kind: 'reset', reason: 'too_large' })
+    expect(unknown).toMatchObject({
+      kind: 'reset',
+      reason: 'too_large',
+      scope: {
+        templates: [
+          expect.objectContaining({ source: 'project/:project_id' }),
+          expect.objectContaining({ source: 'user/:assignee_id' }),
+        ],
+        channels: [],
+      },
+    })
     const after = commit(() => router.change(items, null, item('3', 'a', null, null, '5'), 'create'))
     expect(after.kind).toBe('transaction')
   })

@@ -47,6 +47,9 @@ export class Router implements SourceSink {
   #rows = new RowTexts()
   #size = 0
   #resetAll: ResetReason | undefined
+  /** Collections whose channels are reset. */
+  readonly #resetCollections = new Set<Collection>()
+  #resetReason: ResetReason = untold
   #xid = 0
   #lsn = 0
   #at = 0
@@ -85,17 +88,17 @@ export class Router implements SourceSink {
       if (before === null ? holds(plan, after) : staysInPlace(plan, before, after)) {
         this.#update(plan, before, after)
       } else if (before !== null) this.#move(plan, before, after)
-      else this.#resetEverything(untold)
+      else this.#resetCollection(collection, untold)
     }
   }
 
-  truncate(_collection: Collection): void {
-    // Which channels the table's rows were in cannot be told any more.
-    this.#resetEverything('truncated')
+  truncate(collection: Collection): void {
+    // Which of its channels the rows were in cannot be told any more.
+    this.#resetCollection(collection, 'truncated')
   }
 
-  untold(_collection: Collection): void {
-    this.#resetEverything(untold)
+  untold(collection: Collection): void {
+    this.#resetCollection(collection, untold)
   }
 
   message(content: string): void {
@@ -120,7 +123,15 @@ export class Router implements SourceSink {
 
   commit(): void {
     const writer = this.#writer()
-    if (this.#resetAll === undefined) {
+    if (this.#resetAll !== undefined) this.#tellReset('every channel', this.#resetAll, writer)
+    else if (this.#resetCollections.size > 0) {
+      const collections = [...this.#resetCollections]
+      const templates = collections.flatMap(({ channels }) => channels.map(({ template }) => template))
+      // What else the commit did goes with the reset, so that it shows whole.
+      const scope = { templates, channels: [...this.#channels.keys()] }
+      const names = collections.map(({ name }) => name).join(', ')
+      this.#tellReset(`the channels of ${names}`, this.#resetReason, { ...writer, scope })
+    } else {
       const channels: RoutedChannel[] = []
       for (const changes of this.#channels.values()) {
         const routed = changes.routed(this.#parts.sync.viewCount)
@@ -128,10 +139,6 @@ export class Router implements SourceSink {
       }
       const transaction = { xid: this.#xid, lsn: this.#lsn, at: this.#at, ...writer, channels }
       this.#append({ kind: 'transaction', transaction }, this.#lsn)
-    } else {
-      const { reason, lsn, xid } = { reason: this.#resetAll, lsn: this.#lsn, xid: this.#xid }
-      this.#parts.logger.warn(`transaction ${xid} resets every channel: ${reason}`)
-      this.#append({ kind: 'reset', lsn, reason, xid, ...writer }, lsn)
     }
     this.#clear()
   }
@@ -153,7 +160,7 @@ export class Router implements SourceSink {
 
   #destroy(plan: CollectionPlan, before: Tuple): void {
     if (!holds(plan, before)) {
-      this.#resetEverything(untold)
+      this.#resetCollection(plan.collection, untold)
       return
     }
     const key = keyOf(plan.collection.key, before)
@@ -172,7 +179,7 @@ export class Router implements SourceSink {
     const row = rowOf(after, before)
     // An old version tells at least the identity; where that lacks a channel, the row may have left it.
     if (!holds(plan, row) || !holds(plan, before)) {
-      this.#resetEverything(untold)
+      this.#resetCollection(plan.collection, untold)
       return
     }
     const oldKey = keyOf(plan.collection.key, before)
@@ -289,6 +296,12 @@ export class Router implements SourceSink {
     this.#rows = rows
   }
 
+  /** The channels that rows of the collection may be in. */
+  #resetCollection(collection: Collection, reason: ResetReason): void {
+    if (this.#resetCollections.size === 0) this.#resetReason = reason
+    this.#resetCollections.add(collection)
+  }
+
   #resetEverything(reason: ResetReason): void {
     this.#resetAll ??= reason
     this.#channels.clear()
@@ -304,6 +317,11 @@ export class Router implements SourceSink {
       ...(this.#session === undefined ? undefined : { session: this.#session }),
       ...(this.#mutation === undefined ? undefined : { mutation: this.#mutation }),
     }
+  }
+
+  #tellReset(what: string, reason: ResetReason, more: Partial<BusEntry & { kind: 'reset' }>): void {
+    this.#parts.logger.warn(`transaction ${this.#xid} resets ${what}: ${reason}`)
+    this.#append({ kind: 'reset', lsn: this.#lsn, reason, xid: this.#xid, ...more }, this.#lsn)
   }
 
   #append(entry: BusEntry, lsn: number): void {
@@ -332,6 +350,7 @@ export class Router implements SourceSink {
     this.#recent = undefined
     this.#size = 0
     this.#resetAll = undefined
+    if (this.#resetCollections.size > 0) this.#resetCollections.clear()
     this.#warned = false
     this.#session = undefined
     this.#mutation = undefined

@@ -12,6 +12,8 @@ export default defineConfig({
         find: '@lockstep/client/operations',
         replacement: source('packages/client/src/operations/index.ts'),
       },
+      { find: '@lockstep/client/locks', replacement: source('packages/client/src/locks/index.ts') },
+      { find: '@lockstep/client/react/locks', replacement: source('packages/client/src/react/locks.ts') },
       { find: '@lockstep/client/react', replacement: source('packages/client/src/react/index.ts') },
       { find: '@lockstep/client', replacement: source('packages/client/src/index.ts') },
       { find: '@lockstep/protocol', replacement: source('packages/protocol/src/index.ts') },

@@ -18,6 +18,12 @@ import * as hooks from '@lockstep/client/react'
 globalThis.app = { client: createClient({ page: JSON.parse(document.querySelector('#state').textContent) }), hooks }
 `
 
+const withLocks = `
+${core}
+import { locksOf } from '@lockstep/client/locks'
+locksOf(client, 'project/1').lock('items/17')
+`
+
 const peers: Readonly<Record<string, string>> = {
   faye: `import faye from 'faye/client/faye-browser.js'; globalThis.client = new faye.Client('/bayeux')`,
   phoenix: `import { Socket } from 'phoenix'; globalThis.client = new Socket('/socket')`,
@@ -38,6 +44,7 @@ export const bundle: Bench = {
     const coreSize = await kilobytesOf(core)
     const reactSize = await kilobytesOf(withReact)
     const lazySize = await kilobytesOf(core, 'loaded later')
+    const locksSize = await kilobytesOf(withLocks)
     const unit = 'kB, minified + gzip'
     return [
       row({
@@ -53,6 +60,7 @@ export const bundle: Bench = {
         unit,
         lockstep: lazySize,
       }),
+      row({ metric: 'with locks', unit, lockstep: locksSize }),
       row({
         metric: 'with React hooks',
         unit,

@@ -41,6 +41,13 @@ export interface BarrierRequest {
   readonly id: number
 }
 
+/** Asks to be told the states of a channel beside its rows once more. @see docs/protocol.md K1 */
+export interface LookRequest {
+  readonly type: 'look'
+  readonly id: number
+  readonly channel: string
+}
+
 /**
  * Claims a resource of a channel that the session is subscribed to; of a lock that it holds, a new `doing` and
  * lease. @see docs/protocol.md K2
@@ -84,6 +91,7 @@ export type ClientMessage =
   | Subscribe
   | Unsubscribe
   | BarrierRequest
+  | LookRequest
   | LockRequest
   | UnlockRequest
   | AnswerRequest

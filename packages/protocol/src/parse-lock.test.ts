@@ -17,6 +17,7 @@ function codeOf(run: () => unknown): string {
 
 describe('messages about locks', () => {
   it.each([
+    [{ type: 'look', id: 0, channel: 'project/1' }],
     [{ type: 'lock', id: 1, ...place }],
     [{ type: 'lock', id: 1, ...place, doing: 'editing', leaseMs: 1_000, waitMs: 120_000, ask: true }],
     [{ type: 'lock', id: 1, ...place, leaseMs: 3_600_000, waitMs: 0, ask: false }],

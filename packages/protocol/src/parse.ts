@@ -55,6 +55,7 @@ function readMessage(fields: ReadonlyMap<string, unknown>): ClientMessage {
       if (!isId(view)) throw wrong('view')
       return { ...asked, view }
     }
+    case 'look':
     case 'unsubscribe': {
       const channel = fields.get('channel')
       const id = readId(fields)

@@ -37,7 +37,7 @@ export class Hub implements LogReader {
   readonly #fanout: Fanout
   readonly #authoriser: Authoriser
   readonly #admission: Admission
-  readonly #notices: Notices
+  readonly notices: Notices
   readonly #occupancy: Occupancy
   readonly #heartbeat: Heartbeat
   #closing = false
@@ -52,13 +52,13 @@ export class Hub implements LogReader {
       reload: (subscription, reason) => this.#reload(subscription, reason),
       confirm: (writer, lsn) => this.#confirm(writer, lsn),
     })
-    this.#notices = new Notices(this.#lists, parts.runtime, () => this.flush())
+    this.notices = new Notices(this.#lists, parts.runtime, () => this.flush())
     const { locks, sessions, runtime, limits } = parts
     this.#occupancy = new Occupancy({ locks, runtime, logoutMs: limits.logoutMs })
     this.locking = new Locking({
       locks,
       sessions,
-      notices: this.#notices,
+      notices: this.notices,
       authoriser: this.#authoriser,
       showUser: (user) => parts.showUser(user),
     })
@@ -269,7 +269,7 @@ export class Hub implements LogReader {
   #goOn(connection: Connection): void {
     this.flush()
     const { log, runtime } = this.#parts
-    catchUp(connection, { log, runtime, notices: this.#notices }, (subscription, reason) =>
+    catchUp(connection, { log, runtime, notices: this.notices }, (subscription, reason) =>
       this.#reload(subscription, reason),
     )
   }

@@ -132,6 +132,20 @@ describe('locks as subscribers see them', () => {
     expect(locksOf(slow)).toEqual({ c: 's1' })
   })
 
+  test('K1, G9: are told once more to who asks, and may see the channel', async () => {
+    const room = new Room()
+    room.authorize = (channel) => channel === 'room/1'
+    const holder = await present(room, 's1')
+    await lock(room, holder)
+    await endTurn(room)
+    holder.got.length = 0
+    room.hub.notices.look(holder.connection, 3, 'room/1')
+    expect(holder.heard).toEqual(['current_locks room/1', 'done'])
+    expect(locksOf(holder)).toEqual({ 'items/17': 's1' })
+    room.hub.notices.look(holder.connection, 4, 'room/2')
+    expect(errorsOf(holder)).toEqual(['no_channel'])
+  })
+
   test('K1: are told after what was committed before them', async () => {
     const room = new Room()
     const [holder, other] = [await present(room, 's1'), await present(room, 's2')]

@@ -1,4 +1,4 @@
-import type { ServerMessage } from '@lockstep/protocol'
+import { LockstepError, type ServerMessage } from '@lockstep/protocol'
 import { encodeFrame, type Frame } from '../log/frame.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { Batch } from './batch.ts'
@@ -68,6 +68,14 @@ export class Notices {
       this.#kept.set(channel, frames)
     }
     return frames
+  }
+
+  /** Everything of a channel, for a connection that asks to be told once more. */
+  look(connection: Connection, id: number, channel: string): void {
+    if (connection.subscriptions.get(channel)?.isGranted !== true)
+      connection.sendError(new LockstepError('no_channel'), { id, channel })
+    else
+      connection.sendBatch(new Batch([...this.everything(channel), ...Batch.of({ type: 'done', id }).frames]))
   }
 
   /** Makes up for what a connection that has room again and has caught up was not told. */

@@ -73,6 +73,9 @@ export class Requests {
       case 'barrier':
         this.#started(connection, hub.barrier(connection, message.id))
         break
+      case 'look':
+        hub.notices.look(connection, message.id, message.channel)
+        break
       case 'lock':
         this.#started(connection, hub.locking.lock(connection, message))
         break

@@ -49,6 +49,7 @@ export const serverArrows: Readonly<Record<string, readonly string[]>> = {
     'publish',
     'observe',
     'callback',
+    'transport',
   ],
   callback: ['session', 'setup', 'write'],
   http: ['hub', 'session', 'snapshot', 'write'],

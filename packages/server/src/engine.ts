@@ -30,6 +30,8 @@ import type { Source, SourceSink } from './source/source.ts'
 import type { BayeuxOptions, BayeuxParts } from './transport/bayeux/bayeux.ts'
 import { type BayeuxServer, serveBayeux } from './transport/bayeux/serve.ts'
 import { FallbackTransport } from './transport/fallback/fallback.ts'
+import type { JuggernautOptions } from './transport/juggernaut/juggernaut.ts'
+import { type JuggernautServer, serveJuggernaut } from './transport/juggernaut/serve.ts'
 import { WebSocketTransport } from './transport/websocket.ts'
 import { outwardError } from './write/faults.ts'
 
@@ -65,6 +67,7 @@ export class Engine {
   readonly #webSockets: WebSocketTransport
   readonly #fallback: FallbackTransport
   #bayeux: BayeuxServer | undefined
+  #juggernaut: JuggernautServer | undefined
   readonly #router: Router
   readonly #bus: EmbeddedBus
   readonly #authoriser: Authoriser
@@ -157,6 +160,21 @@ export class Engine {
     return this.#bayeux
   }
 
+  /** Opens a port for programs that speak Juggernaut. @throws Error where it cannot be had */
+  async juggernaut(options: JuggernautOptions): Promise<number> {
+    const { runtime, logger, limits, secrets } = this.#parts
+    this.#juggernaut = await serveJuggernaut(options, {
+      hub: this.hub,
+      runtime,
+      logger,
+      limits,
+      position: () => this.log.position,
+      verifyToken: (token) => verifyToken(secrets, token, runtime.now()),
+      userOf: (session) => this.sessions.get(session)?.user.id,
+    })
+    return this.#juggernaut.port
+  }
+
   /** A new session for a user; its token is good for `tokenTtlMs`. */
   issueSession(user: User, channels?: readonly string[]): PageSession {
     const id = this.#parts.runtime.randomText(16)
@@ -194,6 +212,7 @@ export class Engine {
     this.#bayeux?.close()
     this.hub.close(this.#parts.limits.returnSpreadMs)
     this.#webSockets.close()
+    await this.#juggernaut?.close()
     await this.#teller.idle()
     await this.#parts.source.close()
     await this.#bus.close()

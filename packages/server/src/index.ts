@@ -34,6 +34,7 @@ export { type Fault, type FaultCode, type Note, SetupError } from './setup/setup
 export type { BayeuxOptions } from './transport/bayeux/bayeux.ts'
 export type { BayeuxExtension } from './transport/bayeux/extensions.ts'
 export type { OpenRule } from './transport/bayeux/open.ts'
+export type { JuggernautOptions } from './transport/juggernaut/juggernaut.ts'
 export { drizzleTransactions, pgTransactions } from './write/adapters.ts'
 export { announce } from './write/announce.ts'
 export type { Broadcast, BroadcastResponse } from './write/broadcast.ts'

@@ -43,6 +43,7 @@ import { postgresSource } from './source/postgres.ts'
 import { isSlotName, slotNameOf } from './source/slot.ts'
 import type { SourceSink, SourceStatus } from './source/source.ts'
 import type { BayeuxOptions } from './transport/bayeux/bayeux.ts'
+import type { JuggernautOptions } from './transport/juggernaut/juggernaut.ts'
 import { prepareWrites } from './write/tables.ts'
 import type { Writer } from './write/write.ts'
 import { createWriter } from './write/writer.ts'
@@ -81,6 +82,8 @@ export interface SyncServerOptions {
   readonly runtime?: Runtime
   /** Serves Faye and CometD clients beside the native ones, at `mount`, by default `/bayeux`. */
   readonly bayeux?: BayeuxOptions
+  /** Serves programs that speak Juggernaut on a port of their own. @see docs/protocol.md J1 */
+  readonly juggernaut?: JuggernautOptions
 }
 
 /** A running sync server: writes (`write`, `respond`, `via`) and everything that keeps clients in step. */
@@ -110,6 +113,8 @@ export interface SyncServer extends Omit<Writer, 'close'> {
    */
   observe<R = Row>(collection: string, react: Reaction<R>, options?: ObserveOptions): Promise<Observer>
   status(): SyncServerStatus
+  /** The port for programs that speak Juggernaut, where there is one. */
+  readonly juggernautPort: number | undefined
   /** A pool on the database, for the application's own queries. */
   readonly sql: Sql
   /** From now on `GET {path}/ready` answers 503, so that a balancer sends nobody more; all else goes on. */
@@ -209,13 +214,20 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
     const engine = new Engine({ ...parts, onSession, showUser, tap })
     await engine.start()
     await callbacks?.start()
-    return assemble(engine, observers, callbacks)
+    try {
+      const juggernautPort = options.juggernaut && (await engine.juggernaut(options.juggernaut))
+      return assemble(engine, { observers, callbacks, juggernautPort })
+    } catch (error) {
+      await engine.close()
+      await callbacks?.close()
+      throw error
+    }
   } catch (error) {
     await Promise.allSettled([source.close(), reader.close(), sql.end({ timeout: 1 })])
     throw error
   }
 
-  function assemble(engine: Engine, observers: Observers, callbacks: Callbacks | undefined): SyncServer {
+  function assemble(engine: Engine, { observers, callbacks, juggernautPort }: Assembled): SyncServer {
     const writer = createWriter({
       sql,
       runtime,
@@ -284,6 +296,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
     let draining = false
     return {
       sql,
+      juggernautPort,
       write: (request, run, settings) => writer.write(request, run, settings),
       writeWithPosition: (request, run, settings) => writer.writeWithPosition(request, run, settings),
       respond: (request, run, settings) => writer.respond(request, run, settings),
@@ -334,6 +347,13 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
       },
     }
   }
+}
+
+/** What a server has beside its engine. */
+interface Assembled {
+  readonly observers: Observers
+  readonly callbacks: Callbacks | undefined
+  readonly juggernautPort: number | undefined
 }
 
 /** Who is told of sessions: the application in this process first, then its backend. */

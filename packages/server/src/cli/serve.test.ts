@@ -7,6 +7,7 @@ import { createDatabase, eventually, freePort, type TestDatabase } from '@lockst
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { Application, Page } from '../callback/application.setup.ts'
+import { Program } from '../transport/juggernaut/program.setup.ts'
 import { buildProgram, Run } from './program.setup.ts'
 
 const secret = 'a-secret-of-a-backend-that-publishes-here'
@@ -208,6 +209,69 @@ describe('lockstep serve --callbacks', () => {
       await application.down()
     }
   }, 120_000)
+
+  it('J2, A4: serves seed B’s handshake on a port of its own, as the backend decides', async () => {
+    const application = new Application(secret)
+    await application.up()
+    const juggernaut = await freePort()
+    try {
+      await configure()
+      const given = [...own(), '--callbacks', application.url, '--juggernaut-port', String(juggernaut)]
+      const run = await ready(lockstep('serve', ...given))
+      application.answer = ({ kind, session }) => {
+        if (kind !== 'subscribe') return undefined
+        return session === '17'
+          ? { body: JSON.stringify([{ operation: 'current_locks', envelope: [] }]) }
+          : { status: 409 }
+      }
+      const [program, refused] = await Promise.all([Program.open(juggernaut), Program.open(juggernaut)])
+      const handshake = { command: 'subscribe', channels: ['project/1'] }
+      refused.say({ ...handshake, session_id: '18', client_id: '18' })
+      expect(await refused.refused()).toBe('no_channel')
+      program.say({ ...handshake, session_id: '17', client_id: '17' })
+      await program.hears([])
+      const response = await fetch(`${url()}/publish`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${secret}`,
+          'content-type': 'application/json',
+          'lockstep-session': '19',
+        },
+        body: JSON.stringify({ channel: 'project/1', operation: 'items/create', envelope: { item: 7 } }),
+      })
+      expect(response.status).toBe(200)
+      await program.hears([], { item: 7 })
+      expect(program.messages.at(-1)?.body).toEqual({
+        operation: 'items/create',
+        envelope: { item: 7 },
+        session_id: '19',
+      })
+      program.leave()
+      await eventually(
+        () => expect(application.kinds('17')).toEqual(['subscribe', 'disconnected', 'logged_out']),
+        {
+          timeoutMs: 30_000,
+        },
+      )
+      const [, disconnected, loggedOut] = application.calls.filter(({ session }) => session === '17')
+      const times = [disconnected, loggedOut].map((call) => Number(call?.facts.get('at')))
+      expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(10_000)
+      run.child.kill('SIGTERM')
+      expect(await run.ended).toBe(0)
+    } finally {
+      await application.down()
+    }
+  }, 120_000)
+
+  it('names a Juggernaut port that is in use', async () => {
+    await configure()
+    const taken = createServer().listen(0)
+    const takenPort = String((taken.address() as { port: number }).port) // it listens on TCP
+    const run = lockstep('serve', ...own(), '--juggernaut-port', takenPort)
+    expect(await run.ended).toBe(1)
+    await eventually(() => expect(run.output).toContain(`Port ${takenPort} is in use`))
+    taken.close()
+  }, 60_000)
 
   it('names what is wrong with callbacks', async () => {
     await configure()

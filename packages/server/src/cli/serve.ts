@@ -43,12 +43,15 @@ export async function serve(settings: ServeSettings, logger: Logger): Promise<Se
     await listen(http, settings)
     undo.push(() => closeHttp(http))
     const database = settings.database ?? (await startDatabase(settings, logger, undo))
-    const server = await createSyncServer(optionsOf(settings, database, logger))
+    const server = await createSyncServer(optionsOf(settings, database, logger)).catch((error: unknown) => {
+      throw juggernautError(error, settings)
+    })
     http.off('request', notYet)
     server.attach(http)
     undo.push(() => server.close())
     const url = `http://${hostText(settings.host)}:${(http.address() as AddressInfo).port}${settings.path}` // TCP
     await claim.ready(url)
+    if (server.juggernautPort !== undefined) logger.info(`Juggernaut at port ${server.juggernautPort}`)
     let closing: Promise<void> | undefined
     return {
       url,
@@ -64,7 +67,7 @@ export async function serve(settings: ServeSettings, logger: Logger): Promise<Se
 }
 
 function optionsOf(
-  { config, path, slot, publishSecrets, callbacks, database: own }: ServeSettings,
+  { config, path, slot, publishSecrets, callbacks, juggernaut, database: own }: ServeSettings,
   database: string,
   logger: Logger,
 ): Parameters<typeof createSyncServer>[0] {
@@ -85,6 +88,7 @@ function optionsOf(
           issue: { secret: publishSecrets },
         }),
     ...(callbacks === undefined ? {} : { callbacks }),
+    ...(juggernaut === undefined ? {} : { juggernaut }),
   }
 }
 
@@ -135,7 +139,16 @@ function listen(http: Server, { port, host }: ServeSettings): Promise<void> {
   })
 }
 
-export function listenError(error: NodeJS.ErrnoException, port: number, host: string | undefined): Error {
+/** The only port that a sync server listens at is Juggernaut's. */
+function juggernautError(error: unknown, { juggernaut, host }: ServeSettings): unknown {
+  const isPort = error instanceof Error && 'syscall' in error && error.syscall === 'listen'
+  // The system's errors are such.
+  return isPort && juggernaut !== undefined
+    ? listenError(error as NodeJS.ErrnoException, juggernaut.port, host)
+    : error
+}
+
+function listenError(error: NodeJS.ErrnoException, port: number, host: string | undefined): Error {
   const messages: Readonly<Record<string, string>> = {
     EADDRINUSE: `Port ${port} is in use by another program. End that program, or give another port.`,
     EACCES: `Port ${port} needs more rights. Give one from 1024 on.`,

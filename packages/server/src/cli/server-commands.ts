@@ -30,6 +30,7 @@ const serveFlags = {
   path: { type: 'string', description: 'Where it is mounted; default: /lockstep' },
   slot: { type: 'string', description: 'Name of the replication slot and publication' },
   data,
+  'juggernaut-port': { type: 'string', description: 'Serves Juggernaut over TCP there; default: not at all' },
   callbacks: {
     type: 'string',
     description: "Address of the backend's callbacks, such as http://localhost:3000/juggernaut",

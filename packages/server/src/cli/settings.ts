@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { CallbackOptions } from '../callback/callback.ts'
+import type { JuggernautOptions } from '../transport/juggernaut/juggernaut.ts'
 import { ConfigError } from './config-error.ts'
 import type { LockstepConfig } from './lockstep-config.ts'
 
@@ -12,6 +13,7 @@ export interface ServeFlags {
   readonly slot?: string | undefined
   readonly data?: string | undefined
   readonly 'publish-secret'?: string | undefined
+  readonly 'juggernaut-port'?: string | undefined
   readonly callbacks?: string | undefined
   readonly 'callback-method'?: string | undefined
   readonly 'callback-secret'?: string | undefined
@@ -31,6 +33,7 @@ export interface ServeSettings {
   /** Secrets of backends that publish. */
   readonly publishSecrets: readonly string[]
   readonly callbacks: CallbackOptions | undefined
+  readonly juggernaut: JuggernautOptions | undefined
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -45,18 +48,21 @@ export function settingsOf(
 ): ServeSettings {
   const path = first(flags.path, config.path) ?? '/lockstep'
   if (!/^\/[^?#]*$/.test(path)) throw new ConfigError(`--path is "${path}"; it begins with "/".`)
+  const host = first(flags.host, config.host)
   const publishSecrets = secretsOf(flags, environment, config)
+  const callbacks = callbacksOf(flags, environment, config, publishSecrets)
   return {
     config,
     database: first(flags.database, environment.DATABASE_URL, config.database),
     port: portOf('--port', first(flags.port, environment.PORT)) ?? config.port ?? portDefault,
-    host: first(flags.host, config.host),
+    host,
     path,
     slot: first(flags.slot, config.slot),
     dataDir: dataDirOf(flags, environment),
     drainMs: config.drainMs ?? 0,
     publishSecrets,
-    callbacks: callbacksOf(flags, environment, config, publishSecrets),
+    callbacks,
+    juggernaut: juggernautOf(flags, environment, config, { host, hasCallbacks: callbacks !== undefined }),
   }
 }
 
@@ -94,6 +100,19 @@ function callbacksOf(
     )
   }
   return { ...config.callbacks, url, method, secret }
+}
+
+/** Where a backend is asked about each subscribe, it decides about sessions of its own too. */
+function juggernautOf(
+  flags: ServeFlags,
+  environment: Environment,
+  config: LockstepConfig,
+  { host, hasCallbacks }: { readonly host: string | undefined; readonly hasCallbacks: boolean },
+): JuggernautOptions | undefined {
+  const named = first(flags['juggernaut-port'], environment.LOCKSTEP_JUGGERNAUT_PORT)
+  const port = portOf('--juggernaut-port', named) ?? config.juggernaut?.port
+  if (port === undefined) return undefined
+  return { openSessions: hasCallbacks, ...(host === undefined ? {} : { host }), ...config.juggernaut, port }
 }
 
 function portOf(name: string, text: string | undefined): number | undefined {

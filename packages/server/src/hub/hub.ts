@@ -23,7 +23,7 @@ import { Occupancy } from './occupancy.ts'
 import type { HubParts } from './parts.ts'
 import { askAgain } from './reauthorisation.ts'
 import { SubscriberLists } from './subscriber-list.ts'
-import { Subscription } from './subscription.ts'
+import { anyView, Subscription } from './subscription.ts'
 
 /**
  * Connections, subscriptions, and who gets what. Authorises once per subscribe; afterwards a change costs
@@ -190,7 +190,8 @@ export class Hub implements LogReader {
     connection.send({ type: 'subscribed', id, channel })
     if (from === undefined) return this.#load(subscription)
     // The client's rows may be those of another audience that it was of before.
-    if (this.#parts.sync.viewCount > 1 && fromView !== view) return this.#reload(subscription, 'audience')
+    const isOther = fromView !== view && fromView !== anyView
+    if (this.#parts.sync.viewCount > 1 && isOther) return this.#reload(subscription, 'audience')
     this.flush()
     const range = this.#parts.log.read(channel, view, from, 1)
     if ('reset' in range) return this.#reload(subscription, range.reset)

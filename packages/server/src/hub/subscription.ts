@@ -14,6 +14,9 @@ import type { SubscriberList } from './subscriber-list.ts'
  */
 export type SubscriptionState = 'authorizing' | 'loading' | 'behind' | 'live' | 'ended'
 
+/** For subscribers that are sent no rows: whatever the audience sees, they can go on. */
+export const anyView = -1
+
 /** One session's interest in one channel. The cursor `sentLsn` is all the queue it has: the log is the queue. */
 export class Subscription {
   readonly connection: Connection

@@ -221,7 +221,7 @@ describe('lockstep serve --callbacks', () => {
       application.answer = ({ kind, session }) => {
         if (kind !== 'subscribe') return undefined
         return session === '17'
-          ? { body: JSON.stringify([{ operation: 'current_locks', envelope: [] }]) }
+          ? { body: JSON.stringify([{ operation: 'hello', envelope: [] }]) }
           : { status: 409 }
       }
       const [program, refused] = await Promise.all([Program.open(juggernaut), Program.open(juggernaut)])

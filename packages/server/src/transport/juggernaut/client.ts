@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { type ErrorCode, errorTable, LockstepError, type ServerMessage } from '@lockstep/protocol'
+import { type ErrorCode, errorTable, type Json, LockstepError, type ServerMessage } from '@lockstep/protocol'
 import type { Batch } from '../../hub/batch.ts'
 import type { Carrier } from '../../hub/carrier.ts'
 import type { Connection } from '../../hub/connection.ts'
@@ -28,6 +28,10 @@ export class JuggernautClient implements Carrier {
   readonly #frames: Frames
   readonly #helloTimer: Timer
   #handshake: Handshake | undefined
+  /** From where on it is told. */
+  #from: MessageId | undefined
+  /** The locks that were told last, as text. */
+  #locks = ''
   /** The commit that the client has a part of: how many of its messages are still to be told. */
   #partly: MessageId | undefined
   /** Has said `noop`, so it is held to it. */
@@ -104,9 +108,10 @@ export class JuggernautClient implements Carrier {
     this.#helloTimer.cancel()
     const { claims, channel, after } = handshake
     if (after !== undefined && after.remaining > 0) this.#partly = after
+    const from = after ?? idAt(position())
+    this.#from = from
     hub.welcome(this.#connection, claims)
-    const from = after === undefined ? position() : startOf(after)
-    hub.subscribe(this.#connection, 1, channel, from, anyView).catch((error: unknown) => {
+    hub.subscribe(this.#connection, 1, channel, startOf(from), anyView).catch((error: unknown) => {
       logger.error(`a subscribe failed: ${error instanceof Error ? error.stack : 'unknown'}`)
       this.#fail(new LockstepError('internal'))
     })
@@ -147,7 +152,8 @@ export class JuggernautClient implements Carrier {
       case 'subscribed': {
         // Before anything that was missed, so not where the hub would say it.
         const subscription = this.#connection.subscriptions.get(message.channel)
-        const id = this.#handshake?.after ?? idAt(this.#parts.position())
+        const id = this.#from ?? idAt(this.#parts.position())
+        this.#tellLocks(this.#parts.hub.locking.current(message.channel), id, chunks)
         for (const operation of subscription?.greeting ?? [])
           chunks.push(messageBytes(id, operation, undefined))
         if (subscription !== undefined) subscription.greeting = undefined
@@ -157,6 +163,18 @@ export class JuggernautClient implements Carrier {
         const operation = { operation: 'reset', envelope: { reason: message.reason } }
         this.#partly = undefined
         chunks.push(messageBytes(idAt(this.#parts.position()), operation, undefined))
+        break
+      }
+      case 'current_locks':
+        this.#tellLocks(message, idAt(this.#parts.position()), chunks)
+        break
+      case 'locks': {
+        const { taken, freed } = message
+        this.#locks = ''
+        const id = idAt(this.#parts.position())
+        chunks.push(
+          messageBytes(id, { operation: 'locks', envelope: { taken, freed } as object as Json }, undefined),
+        ) // JSON
         break
       }
       case 'goodbye':
@@ -171,6 +189,17 @@ export class JuggernautClient implements Carrier {
       default:
         break // Nothing that concerns a client without rows.
     }
+  }
+
+  /** All locks, unless that is what was told last. */
+  #tellLocks(message: ServerMessage, id: MessageId, chunks: Buffer[]): void {
+    if (message.type !== 'current_locks') return
+    const text = JSON.stringify(message.locks)
+    if (text === this.#locks) return
+    this.#locks = text
+    // States of locks are JSON.
+    const envelope = { locks: message.locks } as object as Json
+    chunks.push(messageBytes(id, { operation: 'current_locks', envelope }, undefined))
   }
 
   get waiting(): boolean {

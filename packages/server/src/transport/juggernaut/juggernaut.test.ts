@@ -1,3 +1,5 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createDatabase, eventually, type TestDatabase } from '@lockstep/testing'
 import fc from 'fast-check'
@@ -33,6 +35,8 @@ const sync = defineSync({
 let database: TestDatabase
 let server: SyncServer
 let port: number
+let http: Server
+let address: string
 let programs: Program[] = []
 const events: SessionEvent[] = []
 let answer: (event: SessionEvent) => SessionAnswer = () => true
@@ -54,7 +58,7 @@ afterEach(() => {
 })
 
 afterAll(async () => {
-  await server.close()
+  await stop()
   await database.drop()
 })
 
@@ -79,6 +83,16 @@ async function start(options: Partial<SyncServerOptions> = {}): Promise<void> {
     },
   })
   port = server.juggernautPort ?? 0
+  http = createServer()
+  server.attach(http)
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+  address = `http://127.0.0.1:${(http.address() as AddressInfo).port}` // it listens on TCP
+}
+
+async function stop(): Promise<void> {
+  http.closeAllConnections()
+  http.close()
+  await server.close()
 }
 
 async function open(): Promise<Program> {
@@ -162,7 +176,7 @@ describe('J1: frames', () => {
           await new Promise((resolve) => setImmediate(resolve))
         }
         await eventually(() => expect(events.some(({ session }) => session === given.session)).toBe(true))
-        expect(program.frames).toEqual([])
+        expect(program.told).toEqual([])
         program.leave()
       }),
       { numRuns: 10 },
@@ -250,7 +264,7 @@ describe('J3: messages', () => {
     await commit([{ item: 7 }], 'writer-1')
     await commit([null])
     await program.hears({ item: 7 }, null)
-    expect(program.messages).toEqual([
+    expect(program.told).toEqual([
       {
         id: expect.stringMatching(/^[a-z0-9]+\.[0-9a-f]+$/),
         body: { operation: 'note', envelope: { item: 7 }, session_id: 'writer-1' },
@@ -262,20 +276,47 @@ describe('J3: messages', () => {
   test('begin where the page was rendered, after what the application has for this one alone', async () => {
     const given = issue()
     await commit([1, 2])
-    answer = () => ({ operations: [{ operation: 'current_locks', envelope: [17] }] })
+    answer = () => ({ operations: [{ operation: 'hello', envelope: [17] }] })
     await commit([3])
     const program = await subscribed(given)
     await program.hears([17], 1, 2, 3)
     await commit([4])
     await program.hears([17], 1, 2, 3, 4)
-    expect(program.messages[0]?.body).toEqual({
-      operation: 'current_locks',
+    expect(program.told[0]?.body).toEqual({
+      operation: 'hello',
       envelope: [17],
       session_id: null,
     })
     // Whoever has had no more than that goes on from before all others.
-    const again = await subscribed(given, { last_msg_id: program.messages[0]?.id })
+    const again = await subscribed(given, { last_msg_id: program.told[0]?.id })
     await again.hears([17], 1, 2, 3, 4)
+  })
+
+  test('K1: begin with all locks, before what was missed, and have each change of them', async () => {
+    const holder = issue()
+    const lock = (type: string): Promise<Response> =>
+      fetch(`${address}/lockstep/locks`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${holder.token}` },
+        body: JSON.stringify({ type, channel: 'project/1', resource: 'items/17' }),
+      })
+    const given = issue()
+    await commit(['missed'])
+    expect((await lock('lock')).status).toBe(200)
+    const program = await subscribed(given)
+    const of = (name: string): unknown[] =>
+      program.messages.flatMap(({ body }) => (body?.operation === name ? [body.envelope] : []))
+    await program.hears('missed')
+    expect(program.messages[0]?.body).toMatchObject({
+      operation: 'current_locks',
+      envelope: { locks: [{ resource: 'items/17', session: holder.session }] },
+    })
+    expect(of('current_locks')).toHaveLength(1)
+    expect((await lock('unlock')).status).toBe(204)
+    await eventually(() => expect(of('locks')).toEqual([{ taken: [], freed: ['items/17'] }]))
+    const { id } = program.messages.at(-1) ?? {}
+    await commit(['next'])
+    await (await subscribed(given, { last_msg_id: id })).hears('next')
   })
 
   test('are replayed from the last that was had, also where a commit has several', async () => {
@@ -286,7 +327,7 @@ describe('J3: messages', () => {
     await commit([5], undefined, 'project/2')
     await commit([6])
     await first.hears(1, 2, 3, 4, 6)
-    for (const [i, { id }] of first.messages.entries()) {
+    for (const [i, { id }] of first.told.entries()) {
       const again = await subscribed(given, { last_msg_id: id })
       await again.hears(...[1, 2, 3, 4, 6].slice(i + 1))
     }
@@ -295,7 +336,7 @@ describe('J3: messages', () => {
   test('that cannot be continued are followed from now on, and that is told', async () => {
     const program = await subscribed(issue(), { last_msg_id: 'other.16b3748' })
     await eventually(() =>
-      expect(program.messages.map(({ body }) => body)).toEqual([
+      expect(program.told.map(({ body }) => body)).toEqual([
         { operation: 'reset', envelope: { reason: 'epoch' }, session_id: null },
       ]),
     )
@@ -406,7 +447,7 @@ test('J5: whoever asks for a policy file gets one for this port', async () => {
 
 describe('J6: the life of a session', () => {
   test('S2: disconnected at once, logged_out later, unless it came back', async () => {
-    await server.close()
+    await stop()
     await start({ limits: { logoutMs: 400 } })
     const kinds = (session: string): string[] =>
       events.flatMap((event) => (event.session === session ? [event.kind] : []))
@@ -434,7 +475,7 @@ describe('J6: the life of a session', () => {
   })
 
   test('nothing said in time is a timeout, and who has said noop is held to it', async () => {
-    await server.close()
+    await stop()
     await start({ limits: { helloMs: 200, heartbeatMs: 300 } })
     const silent = await open()
     expect(await silent.refused()).toBe('timeout')
@@ -448,7 +489,7 @@ describe('J6: the life of a session', () => {
 
   test('M10: a server that closes says when to come back', async () => {
     const program = await subscribed()
-    await server.close()
+    await stop()
     expect(await program.refused()).toBe('restarting')
     expect(program.messages.at(-1)?.error).toEqual({
       code: 'restarting',

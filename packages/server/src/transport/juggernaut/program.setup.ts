@@ -56,9 +56,14 @@ export class Program {
     return this.frames.map((frame) => JSON.parse(frame))
   }
 
+  /** What it was told but for locks. */
+  get told(): Message[] {
+    return this.messages.filter(({ body }) => !/^(current_)?locks$/.test(body?.operation ?? ''))
+  }
+
   /** Envelopes of the operations that it has had. */
   get envelopes(): unknown[] {
-    return this.messages.flatMap(({ body }) => (body === undefined ? [] : [body.envelope]))
+    return this.told.flatMap(({ body }) => (body === undefined ? [] : [body.envelope]))
   }
 
   async hears(...envelopes: unknown[]): Promise<void> {

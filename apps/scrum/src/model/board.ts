@@ -94,6 +94,40 @@ export interface Comment {
   readonly created_at: string
 }
 
+export interface Tag {
+  readonly id: number
+  readonly project_id: number
+  readonly name: string
+}
+
+export interface ItemTag {
+  readonly id: number
+  readonly project_id: number
+  readonly item_id: number
+  readonly tag_id: number
+}
+
+/** A file that hangs on an item. */
+export interface Attachment {
+  readonly id: number
+  readonly project_id: number
+  readonly item_id: number
+  readonly user_id: number | null
+  readonly name: string
+  /** In bytes. */
+  readonly size: number
+  /** ISO 8601. */
+  readonly created_at: string
+}
+
+/** A line across the backlog: what is above it, up to the next one, fits into one sprint. */
+export interface Marker {
+  readonly id: number
+  readonly project_id: number
+  /** Rank among the items of the project. */
+  readonly position: string
+}
+
 /** Who looks at a page. */
 export interface Viewer {
   readonly id: number
@@ -114,6 +148,15 @@ export const sprintDaysMax = 93
 /** Items that may come with a sprint that is brought back. */
 export const itemsPerSprintMax = 1000
 export const commentLengthMax = 5000
+export const tagNameLengthMax = 40
+export const tagsPerItemMax = 20
+export const fileNameLengthMax = 200
+export const attachmentBytesMax = 1_048_576
+export const velocityMax = 10_000
+export const markersMax = 500
+/** Items that come at once, in a list of lines or a CSV file. */
+export const itemsPerImportMax = 5000
+export const csvBytesMax = 5_242_880
 /** Tasks that may come with one new item. */
 export const tasksPerCreateMax = 100
 
@@ -169,4 +212,10 @@ const figures = new Intl.NumberFormat('en', { maximumFractionDigits: 1 })
 /** `26,661`: a count or a sum for people; the same on the server and in every browser. */
 export function figureText(value: number): string {
   return figures.format(value)
+}
+
+/** `12 kB`: a size for people. */
+export function sizeText(bytes: number): string {
+  if (bytes < 1024) return bytes === 1 ? '1 byte' : `${bytes} bytes`
+  return bytes < 1024 * 1024 ? `${figureText(bytes / 1024)} kB` : `${figureText(bytes / 1024 / 1024)} MB`
 }

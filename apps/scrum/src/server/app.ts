@@ -11,6 +11,7 @@ import { type Context, Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { HTTPException } from 'hono/http-exception'
 import postgres from 'postgres'
+import { attachmentRoutes } from './attachments/routes.ts'
 import { commentRoutes } from './comments/routes.ts'
 import { drizzleOn } from './database/connection.ts'
 import { migrate } from './database/migrate.ts'
@@ -20,6 +21,7 @@ import { assertOwnOrigin } from './http/origin.ts'
 import { secured } from './http/secured.ts'
 import { impedimentRoutes } from './impediments/routes.ts'
 import { itemRoutes } from './items/routes.ts'
+import { markerRoutes } from './markers/routes.ts'
 import { type Assets, loadAssets, serveAssets } from './pages/assets.ts'
 import { pageRoutes, showNothing, showPage, syncPath, syncUser, themeOf } from './pages/routes.ts'
 import { membersOnly } from './projects/membership.ts'
@@ -28,6 +30,7 @@ import { viewerOf } from './sign-in/cookie-session.ts'
 import { signInRoutes } from './sign-in/routes.ts'
 import { sprintRoutes } from './sprints/routes.ts'
 import { boardSync } from './sync.ts'
+import { itemTagRoutes, tagRoutes } from './tags/routes.ts'
 import { taskRoutes } from './tasks/routes.ts'
 
 export interface ScrumOptions {
@@ -125,6 +128,10 @@ function routesOf(board: Board, assets: Assets, logger: Logger | undefined): Hon
   project.route('/sprints', sprintRoutes(board))
   project.route('/impediments', impedimentRoutes(board))
   project.route('/comments', commentRoutes(board))
+  project.route('/tags', tagRoutes(board))
+  project.route('/item_tags', itemTagRoutes(board))
+  project.route('/attachments', attachmentRoutes(board))
+  project.route('/markers', markerRoutes(board))
   api.route('/projects/:projectId', project)
   app.route('/api', api)
 

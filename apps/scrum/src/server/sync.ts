@@ -1,13 +1,17 @@
 import { collection, defineSync } from '@lockstep/server'
 import type {
+  Attachment,
   Comment,
   Impediment,
   Item,
+  ItemTag,
+  Marker,
   Member,
   Project,
   ProjectCounts,
   Sprint,
   SprintDay,
+  Tag,
   Task,
 } from '../model/board.ts'
 import type { Database } from './database/connection.ts'
@@ -90,6 +94,26 @@ export function boardSync(db: Database) {
         table: 'comments',
         channel: 'project/:project_id',
         columns: ['id', 'project_id', 'item_id', 'impediment_id', 'user_id', 'text', 'created_at'],
+      }),
+      tags: collection<Tag>({
+        table: 'tags',
+        channel: 'project/:project_id',
+        columns: ['id', 'project_id', 'name'],
+      }),
+      item_tags: collection<ItemTag>({
+        table: 'item_tags',
+        channel: 'project/:project_id',
+        columns: ['id', 'project_id', 'item_id', 'tag_id'],
+      }),
+      attachments: collection<Attachment>({
+        table: 'attachments',
+        channel: 'project/:project_id',
+        columns: ['id', 'project_id', 'item_id', 'user_id', 'name', 'size', 'created_at'],
+      }),
+      markers: collection<Marker>({
+        table: 'planning_markers',
+        channel: 'project/:project_id',
+        columns: ['id', 'project_id', 'position'],
       }),
     },
   })

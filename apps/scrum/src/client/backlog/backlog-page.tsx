@@ -1,16 +1,20 @@
 import { useCollection } from '@lockstep/client/react'
-import type { ReactElement } from 'react'
-import { figureText, type Item } from '../../model/board.ts'
+import { type ReactElement, useMemo, useState } from 'react'
+import { figureText } from '../../model/board.ts'
 import type { ProjectPage } from '../../model/page.ts'
 import { useBoard } from '../board/board-context.tsx'
 import { Composer } from '../board/composer.tsx'
-import { itemKey } from '../board/highlights.ts'
+import { itemKey, markerKey } from '../board/highlights.ts'
 import { ItemCard } from '../board/item-card.tsx'
 import { ProjectFrame } from '../board/project-frame.tsx'
 import { useRescue } from '../board/rescue.ts'
 import { RowList } from '../board/row-list.tsx'
 import { byItem, itemsBySprint, membersByName } from '../rows.ts'
+import { itemsTagged } from '../tag-rows.ts'
+import { type Entry, entriesOf } from './entries.ts'
+import { MarkerLine } from './marker-line.tsx'
 import { figuresOf, Summary } from './summary.tsx'
+import { Tools } from './tools.tsx'
 
 export function BacklogPage({ page }: { page: ProjectPage }): ReactElement {
   return (
@@ -23,13 +27,25 @@ export function BacklogPage({ page }: { page: ProjectPage }): ReactElement {
 const bySprint = { select: itemsBySprint }
 const tasksByItem = { select: byItem }
 const byName = { select: membersByName }
-const keyOfItem = ({ id }: Item): string => itemKey(id)
+const keyOfEntry = (entry: Entry): string =>
+  entry.kind === 'item' ? itemKey(entry.item.id) : markerKey(entry.marker.id)
 
 function Backlog(): ReactElement {
   const { project, viewer } = useBoard()
   const items = useCollection(project.items, bySprint).of(null)
   const tasks = useCollection(project.tasks, tasksByItem)
   const members = useCollection(project.members, byName)
+  const markers = useCollection(project.markers)
+  const links = useCollection(project.item_tags)
+  const known = useCollection(project.tags)
+  const [chosenIds, setChosen] = useState<readonly number[]>([])
+  // A tag that somebody deletes stops hiding what does not have it.
+  const chosen = chosenIds.filter((id) => known.some((tag) => tag.id === id))
+  const tagged = itemsTagged(links, chosen)
+  const all = useMemo(() => entriesOf(items, markers), [items, markers])
+  // Lines between some of the items would sum up what is not there.
+  const entries =
+    tagged === undefined ? all : all.filter((entry) => entry.kind === 'item' && tagged.has(entry.item.id))
   const figures = figuresOf(items)
   useRescue()
   return (
@@ -54,19 +70,41 @@ function Backlog(): ReactElement {
           </div>
         </dl>
       </header>
+      <Tools chosen={chosen} choose={setChosen} />
       <div className="backlog">
         <section className="item-box" aria-label="Items">
           <Composer where="top" first={items.length === 0} />
           {items.length === 0 ? (
             <Empty />
+          ) : entries.length === 0 ? (
+            <div className="empty">
+              <h2>No item has these tags</h2>
+              <button type="button" className="button plain small" onClick={() => setChosen([])}>
+                Show all items
+              </button>
+            </div>
           ) : (
             <RowList
               label="Backlog items"
-              rows={items}
-              keyOf={keyOfItem}
-              render={(item, index) => (
-                <ItemCard item={item} tasks={tasks.of(item.id)} index={index} count={items.length} />
-              )}
+              rows={entries}
+              keyOf={keyOfEntry}
+              render={(entry) =>
+                entry.kind === 'item' ? (
+                  <ItemCard
+                    item={entry.item}
+                    tasks={tasks.of(entry.item.id)}
+                    index={entry.index}
+                    count={items.length}
+                  />
+                ) : (
+                  <MarkerLine
+                    marker={entry.marker}
+                    sprint={entry.sprint}
+                    points={entry.points}
+                    items={entry.items}
+                  />
+                )
+              }
             />
           )}
           {items.length > 0 && <Composer where="bottom" />}

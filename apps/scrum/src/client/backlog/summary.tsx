@@ -4,6 +4,7 @@ import { useBoard } from '../board/board-context.tsx'
 import type { NewsEntry } from '../board/news.ts'
 import { remembered } from '../rows.ts'
 import { Avatar } from '../shell/avatar.tsx'
+import { TagList } from './tag-list.tsx'
 
 export interface Figures {
   readonly items: number
@@ -57,6 +58,7 @@ export function Summary({
         <h2>Sizes</h2>
         {figures.items === 0 ? <p className="hint">Nothing to measure yet.</p> : <Sizes figures={figures} />}
       </section>
+      <TagList />
       <section className="news-box">
         <h2>While you are here</h2>
         <NewsList members={members} />

@@ -7,6 +7,7 @@ const texts = [
   { operation: 'items/backlog_item_user_story', collection: 'items', field: 'user_story' },
   { operation: 'items/backlog_item_description', collection: 'items', field: 'description' },
   { operation: 'tasks/task_summary', collection: 'tasks', field: 'summary' },
+  { operation: 'tags/update', collection: 'tags', field: 'name' },
   { operation: 'impediments/impediment_summary', collection: 'impediments', field: 'summary' },
   { operation: 'impediments/impediment_description', collection: 'impediments', field: 'description' },
 ] as const

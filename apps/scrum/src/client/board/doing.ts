@@ -100,8 +100,13 @@ export class Doing {
     this.#toasts.add({ kind: 'done', text, action: { label: 'Undo', run: () => this.takeBack(undo) } })
   }
 
-  done(text: string): void {
-    this.#toasts.add({ kind: 'done', text })
+  /** Puts what was already done on top of what can be taken back. */
+  remember(undo: Undoable): void {
+    this.#undo.push(undo)
+  }
+
+  problem(text: string): void {
+    this.#toasts.add({ kind: 'problem', text })
   }
 
   takeBack(action: Undoable | undefined = this.#undo.last): void {

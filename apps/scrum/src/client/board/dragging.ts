@@ -9,7 +9,7 @@ export type DropEdge = 'before' | 'after'
 
 /** The row that is being dragged. */
 export interface Dragged {
-  readonly collection: 'items' | 'tasks'
+  readonly collection: 'items' | 'tasks' | 'markers'
   readonly id: number
   /** What is shown under the pointer. */
   readonly name: string

@@ -23,9 +23,9 @@ export class Highlights extends Keyed<number> {
   }
 
   /** Lights what others change in the project. */
-  watch({ items, tasks, impediments, comments }: ProjectChannel): () => void {
+  watch({ items, tasks, impediments, comments, markers }: ProjectChannel): () => void {
     const ofOthers = ({ origin }: Changes): boolean => origin === 'remote' || origin === 'reset'
-    const stops = [items, impediments, comments].map((rows) =>
+    const stops = [items, impediments, comments, markers].map((rows) =>
       rows.subscribe((changes) => {
         if (!ofOthers(changes)) return
         for (const key of [...changes.created, ...changes.updated]) this.light(`${rows.name}/${key}`)
@@ -50,6 +50,7 @@ export class Highlights extends Keyed<number> {
 
 export const itemKey = (id: number | string): string => `items/${id}`
 export const impedimentKey = (id: number | string): string => `impediments/${id}`
+export const markerKey = (id: number | string): string => `markers/${id}`
 export const taskKey = (id: number | string): string => `tasks/${id}`
 /** The figure that tells how many of an item's tasks are done. */
 export const progressKey = (itemId: number | string): string => `progress/${itemId}`

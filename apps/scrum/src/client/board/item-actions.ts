@@ -1,5 +1,6 @@
-import { byPosition, estimateWords, type Item, type Task } from '../../model/board.ts'
+import { byPosition, estimateWords, type Item, type Marker, type Task } from '../../model/board.ts'
 import { byItem, inOrder } from '../rows.ts'
+import { type TagOfItem, tagsByItem } from '../tag-rows.ts'
 import type { Doing } from './doing.ts'
 import { itemKey } from './highlights.ts'
 import { rankAt, rankBeside } from './rank-at.ts'
@@ -90,6 +91,12 @@ export class ItemActions {
     this.move(item, target)
   }
 
+  /** Where an item was dropped beside a marker, into the backlog. */
+  moveBesideMarker(item: Item, marker: Marker, side: Side): void {
+    this.#doing.announce(`Moved “${item.user_story}”.`)
+    this.#place(item, null, marker, side)
+  }
+
   /** To the top or the bottom of another list; null: the backlog. */
   moveTo(item: Item, sprintId: number | null, where: 'top' | 'bottom' = 'bottom'): void {
     const { project } = this.#doing
@@ -109,15 +116,17 @@ export class ItemActions {
   }
 
   destroy(item: Item): void {
-    const tasks = byItem(this.#doing.project.tasks.all()).of(item.id)
+    const { project } = this.#doing
+    const tasks = byItem(project.tasks.all()).of(item.id)
+    const tags = tagsByItem(project).of(item.id)
     for (const field of ['user_story', 'description'] as const) {
       this.#doing.drafts.set(itemDraft(item, field), undefined)
     }
-    const write = this.#doing.project.items.destroy(item.id)
+    const write = project.items.destroy(item.id)
     const undo = {
       label: `deleting “${item.user_story}”`,
       run: () => {
-        this.restore(item, tasks, write)
+        this.restore(item, tasks, tags, write)
         return undefined
       },
     }
@@ -125,8 +134,13 @@ export class ItemActions {
     this.#doing.offerUndo(`Deleted “${item.user_story}”`, undo)
   }
 
-  /** Makes a deleted item anew, with its tasks, in its old place: one request. */
-  restore(item: Item, tasks: readonly Task[], after?: Promise<unknown>): void {
+  /** Makes a deleted item anew, with its tasks and tags, in its old place: one request. */
+  restore(
+    item: Item,
+    tasks: readonly Task[],
+    tags: readonly TagOfItem[] = [],
+    after?: Promise<unknown>,
+  ): void {
     const { user_story, description, estimate, position, sprint_id } = item
     const { project, projectId } = this.#doing
     const inSprint = sprint_id !== null && project.sprints.has(sprint_id) ? sprint_id : null
@@ -135,6 +149,7 @@ export class ItemActions {
       this.#doing.send('items', {
         body: {
           ...attributes,
+          tags: tags.map(({ tag }) => tag.name),
           tasks: tasks.map(({ summary, done, hours_left, user_id }) => ({
             summary,
             done,
@@ -155,9 +170,11 @@ export class ItemActions {
     return inOrder(this.#doing.project.items.all()).filter(({ sprint_id }) => sprint_id === sprintId)
   }
 
-  /** Everything that stands in a list. */
+  /** Everything that stands in a list: in the backlog, markers between the items. */
   #entries(sprintId: number | null): readonly Ranked[] {
-    return [...this.list(sprintId)].sort(byPosition)
+    const items = this.list(sprintId)
+    if (sprintId !== null) return items
+    return [...items, ...this.#doing.project.markers.all()].sort(byPosition)
   }
 
   #place(item: Item, sprintId: number | null, other: Ranked, side: Side): void {

@@ -11,6 +11,7 @@ import { itemKey, litClass, progressKey } from './highlights.ts'
 import { itemDraft } from './item-actions.ts'
 import { ItemDetails } from './item-details.tsx'
 import { ItemMenu } from './item-menu.tsx'
+import { ItemTags } from './item-tags.tsx'
 import { useKeyed } from './keyed.ts'
 import { isUnnamed } from './pending.ts'
 import { TaskList } from './task-list.tsx'
@@ -23,8 +24,6 @@ interface ItemCardProps {
   /** Whether its tasks are on show while it is closed. */
   readonly withTasks?: boolean
 }
-
-const acceptsItems = ({ collection }: Dragged): boolean => collection === 'items'
 
 /** One line of a list of items, and what opens below it. */
 export const ItemCard = memo(function ItemCard(props: ItemCardProps): ReactElement {
@@ -39,6 +38,11 @@ export const ItemCard = memo(function ItemCard(props: ItemCardProps): ReactEleme
   const waiting = useKeyed(pending, key) !== undefined || unnamed
   const destroy = useDestroying(item)
   const drop = (dragged: Dragged, edge: DropEdge): void => {
+    if (dragged.collection === 'markers') {
+      const marker = project.markers.get(dragged.id)
+      if (marker !== undefined) actions.markers.moveBeside(marker, item, edge)
+      return
+    }
     const moved = project.items.get(dragged.id)
     if (moved !== undefined) actions.items.moveBeside(moved, item, edge)
   }
@@ -47,7 +51,8 @@ export const ItemCard = memo(function ItemCard(props: ItemCardProps): ReactEleme
     handle,
     row: { collection: 'items', id: item.id, name: item.user_story },
     disabled: unnamed,
-    accepts: acceptsItems,
+    accepts: ({ collection }) =>
+      collection === 'items' || (collection === 'markers' && item.sprint_id === null),
     drop,
   })
   const rename = useCallback((text: string) => actions.items.rename(item, text.trim()), [actions, item])
@@ -82,14 +87,17 @@ export const ItemCard = memo(function ItemCard(props: ItemCardProps): ReactEleme
     >
       <div className={`item-line${litClass(lit)}`}>
         <ItemMenu item={item} index={index} count={count} handle={handle} disabled={unnamed} />
-        <EditableLine
-          value={item.user_story}
-          label="User story"
-          lengthMax={userStoryLengthMax}
-          editing={editing}
-          className="item-story"
-          disabled={unnamed}
-        />
+        <div className="item-text">
+          <EditableLine
+            value={item.user_story}
+            label="User story"
+            lengthMax={userStoryLengthMax}
+            editing={editing}
+            className="item-story"
+            disabled={unnamed}
+          />
+          <ItemTags itemId={item.id} />
+        </div>
         <div className="item-meta">
           <button
             type="button"

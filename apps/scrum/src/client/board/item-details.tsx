@@ -1,9 +1,11 @@
 import { type ReactElement, useCallback } from 'react'
 import type { Item, Task } from '../../model/board.ts'
+import { Attachments } from './attachments.tsx'
 import { useBoard } from './board-context.tsx'
 import { Comments } from './comments.tsx'
 import { Description } from './description.tsx'
 import { itemDraft } from './item-actions.ts'
+import { TagPicker } from './tag-picker.tsx'
 import { TaskList } from './task-list.tsx'
 
 /** What opens below an item. */
@@ -23,6 +25,8 @@ export function ItemDetails({ item, tasks }: { item: Item; tasks: readonly Task[
       </div>
       <div className="details-side">
         <TaskList item={item} tasks={tasks} />
+        <TagPicker item={item} />
+        <Attachments item={item} />
       </div>
     </div>
   )

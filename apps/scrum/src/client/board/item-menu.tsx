@@ -14,6 +14,7 @@ import type { Item } from '../../model/board.ts'
 import { sprintsInOrder } from '../rows.ts'
 import {
   ArrowIcon,
+  CutIcon,
   DownIcon,
   GripIcon,
   HashIcon,
@@ -131,6 +132,11 @@ export function ItemMenu({
           {entry('Move to the top', <ToTopIcon />, 'Alt Home', index > 0, () => move(0))}
           {entry('Move to the bottom', <ToBottomIcon />, 'Alt End', index < count - 1, () => move(count - 1))}
           {entry('Move to position …', <HashIcon />, '', count > 1, () => setShown('position'))}
+          {item.sprint_id === null &&
+            entry('Cut the backlog below', <CutIcon />, '', true, () => {
+              close(true)
+              actions.markers.createBelow(item)
+            })}
           {targets.length > 0 && <hr />}
           {targets.map(({ id, name }) => (
             <button

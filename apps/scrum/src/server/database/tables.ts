@@ -106,3 +106,37 @@ export const comments = pgTable('comments', {
   text: text().notNull(),
   created_at: timestamp({ withTimezone: true, mode: 'string' }).notNull().defaultNow(),
 })
+
+export const tags = pgTable('tags', {
+  id: integer().primaryKey().generatedAlwaysAsIdentity(),
+  project_id: integer().notNull(),
+  name: text().notNull(),
+})
+
+export const itemTags = pgTable('item_tags', {
+  id: integer().primaryKey().generatedAlwaysAsIdentity(),
+  project_id: integer().notNull(),
+  item_id: integer().notNull(),
+  tag_id: integer().notNull(),
+})
+
+export const attachments = pgTable('attachments', {
+  id: integer().primaryKey().generatedAlwaysAsIdentity(),
+  project_id: integer().notNull(),
+  item_id: integer().notNull(),
+  user_id: integer(),
+  name: text().notNull(),
+  size: integer().notNull(),
+  created_at: timestamp({ withTimezone: true, mode: 'string' }).notNull().defaultNow(),
+})
+
+export const attachmentContents = pgTable('attachment_contents', {
+  attachment_id: integer().primaryKey(),
+  content: bytea().notNull(),
+})
+
+export const planningMarkers = pgTable('planning_markers', {
+  id: integer().primaryKey().generatedAlwaysAsIdentity(),
+  project_id: integer().notNull(),
+  position: text().notNull(),
+})

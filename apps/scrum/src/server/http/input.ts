@@ -1,5 +1,6 @@
 import { LockstepError } from '@lockstep/protocol'
 import * as v from 'valibot'
+import { tagNameLengthMax } from '../../model/board.ts'
 
 /** Largest JSON body of a request, in bytes: a description of full length in the widest characters. */
 const bodyBytesMax = 128 * 1024
@@ -59,6 +60,12 @@ export function line(lengthMax: number): v.GenericSchema<string, string> {
     v.maxLength(lengthMax, `must not be longer than ${lengthMax} characters`),
   )
 }
+
+/** A tag's name has no comma: in CSV files they stand between tags. */
+export const tagName: v.GenericSchema<string, string> = v.pipe(
+  line(tagNameLengthMax),
+  v.check((text) => !text.includes(','), 'must not have a comma'),
+)
 
 /** Several lines of text, of bounded length. */
 export function prose(lengthMax: number): v.GenericSchema<string, string> {

@@ -1,4 +1,3 @@
-import type { Json } from '@lockstep/protocol'
 import { Hono } from 'hono'
 import type * as v from 'valibot'
 import { drizzleOn } from '../database/connection.ts'
@@ -6,14 +5,17 @@ import type { Board, ProjectEnvironment, ProjectRoutes } from '../environment.ts
 import type { Writing } from '../projects/writing.ts'
 import { readBody, readId } from './input.ts'
 
+/** A write whose body is all it needs to know. */
+interface BodyWrite<Body extends v.GenericSchema> {
+  readonly body: Body
+  readonly run: (writing: Writing, body: v.InferOutput<Body>) => Promise<object>
+  /** Largest body, in bytes, where it is not that of a text. */
+  readonly bytesMax?: number
+}
+
 /** What becomes of a row that somebody creates, changes or destroys. Each gives the row it leaves or ends. */
 interface RowWrites<New extends v.GenericSchema, Change extends v.GenericSchema> {
-  readonly create?: {
-    readonly body: New
-    readonly run: (writing: Writing, body: v.InferOutput<New>) => Promise<object>
-    /** Largest body, in bytes, where it is not that of a text. */
-    readonly bytesMax?: number
-  }
+  readonly create?: BodyWrite<New>
   readonly change?: {
     readonly body: Change
     readonly run: (writing: Writing, id: number, body: v.InferOutput<Change>) => Promise<object>
@@ -23,22 +25,13 @@ interface RowWrites<New extends v.GenericSchema, Change extends v.GenericSchema>
 
 /** POST, PATCH and DELETE for one kind of row inside a project: checked, in one transaction, idempotent. */
 export function rowRoutes<New extends v.GenericSchema, Change extends v.GenericSchema>(
-  { sync }: Board,
+  board: Board,
   { create, change, destroy }: RowWrites<New, Change>,
 ): ProjectRoutes {
+  const { sync } = board
   const routes = new Hono<ProjectEnvironment>()
 
-  if (create !== undefined) {
-    routes.post('/', async (c) => {
-      const body = await readBody(c.req.raw, create.body, create.bytesMax)
-      const { projectId, viewer } = c.var
-      return await sync.respond(
-        c.req.raw,
-        (tx) => create.run({ db: drizzleOn(tx.sql), tx, projectId, viewer }, body),
-        { status: 201, body: body as Json, user: viewer },
-      )
-    })
-  }
+  if (create !== undefined) postRoute(routes, board, '/', create)
 
   if (change !== undefined) {
     routes.patch('/:id', async (c) => {
@@ -48,7 +41,7 @@ export function rowRoutes<New extends v.GenericSchema, Change extends v.GenericS
       return await sync.respond(
         c.req.raw,
         (tx) => change.run({ db: drizzleOn(tx.sql), tx, projectId, viewer }, id, body),
-        { body: body as Json, user: viewer },
+        { body, user: viewer },
       )
     })
   }
@@ -66,4 +59,22 @@ export function rowRoutes<New extends v.GenericSchema, Change extends v.GenericS
   }
 
   return routes
+}
+
+/** One more POST, for what is not about one row. */
+export function postRoute<Body extends v.GenericSchema>(
+  routes: ProjectRoutes,
+  { sync }: Board,
+  path: string,
+  write: BodyWrite<Body>,
+): void {
+  routes.post(path, async (c) => {
+    const body = await readBody(c.req.raw, write.body, write.bytesMax)
+    const { projectId, viewer } = c.var
+    return await sync.respond(
+      c.req.raw,
+      (tx) => write.run({ db: drizzleOn(tx.sql), tx, projectId, viewer }, body),
+      { status: 201, body, user: viewer },
+    )
+  })
 }

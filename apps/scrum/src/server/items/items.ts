@@ -3,10 +3,11 @@ import { and, eq } from 'drizzle-orm'
 import { estimateWords, type Item, type Task } from '../../model/board.ts'
 import { firstRanks } from '../../model/rank.ts'
 import { backlogOf, placeIn } from '../database/place.ts'
-import { items, tasks } from '../database/tables.ts'
+import { items, itemTags, tasks } from '../database/tables.ts'
 import { assertMembers } from '../projects/membership.ts'
 import { quote, tell, type Writing } from '../projects/writing.ts'
 import { sprintName } from '../sprints/sprints.ts'
+import { tagNamed } from '../tags/tags.ts'
 import type { ItemChange, NewItem } from './routes.ts'
 
 /** The item, and the tasks that came with it. */
@@ -32,6 +33,11 @@ export async function createItem(writing: Writing, wanted: NewItem): Promise<Ite
     position: ranks[i] ?? '',
   }))
   const made = rows.length === 0 ? [] : await db.insert(tasks).values(rows).returning()
+  for (const name of wanted.tags) {
+    const tag = await tagNamed(writing, name)
+    const link = { project_id: projectId, item_id: item.id, tag_id: tag.id }
+    await db.insert(itemTags).values(link).onConflictDoNothing()
+  }
   await tell(writing, 'items/create', { item: { ...item } }, `added ${quote(user_story)}`, sprint_id)
   return { ...item, tasks: made }
 }

@@ -1,0 +1,57 @@
+import { type Attachment, attachmentBytesMax, type Item, sizeText } from '../../model/board.ts'
+import type { Doing } from './doing.ts'
+
+/** What the viewer can do to files that hang on items. */
+export class AttachmentActions {
+  readonly #doing: Doing
+
+  constructor(doing: Doing) {
+    this.#doing = doing
+  }
+
+  async create(item: Item, file: File): Promise<void> {
+    const { project, projectId, viewer } = this.#doing
+    if (file.size > attachmentBytesMax) {
+      const text = `“${file.name}” has ${sizeText(file.size)}. A file has at most ${sizeText(attachmentBytesMax)}.`
+      this.#doing.problem(text)
+      return
+    }
+    const content = await base64Of(file)
+    const write = this.#doing.send('attachments', {
+      body: { item_id: item.id, name: file.name, content },
+      optimistic: (shown) =>
+        shown.create('attachments', {
+          project_id: projectId,
+          item_id: item.id,
+          user_id: viewer.id,
+          name: file.name,
+          size: file.size,
+          created_at: new Date().toISOString(),
+        }),
+    })
+    this.#doing.run({ failure: `“${file.name}” was not attached`, write })
+    this.#doing.undoCreation(`attaching “${file.name}”`, write, (id) =>
+      this.#doing.run({ failure: 'Not undone', write: project.attachments.destroy(id) }),
+    )
+  }
+
+  /** There is no way back: what is in the file is gone with it. */
+  destroy(attachment: Attachment): void {
+    this.#doing.announce(`Deleted the attachment “${attachment.name}”.`)
+    this.#doing.run({
+      failure: `“${attachment.name}” was not deleted`,
+      write: this.#doing.project.attachments.destroy(attachment.id),
+    })
+  }
+}
+
+async function base64Of(file: File): Promise<string> {
+  const bytes = new Uint8Array(await file.arrayBuffer())
+  let text = ''
+  // In parts: a call takes only so many arguments.
+  const part = 8192
+  for (let from = 0; from < bytes.length; from += part) {
+    text += String.fromCharCode(...bytes.subarray(from, from + part))
+  }
+  return btoa(text)
+}

@@ -44,7 +44,6 @@ export const ToBottomIcon = () => <Icon d="M4 16h12M10 3.5V12M5.5 8l4.5 4.5L14.5
 export const HashIcon = () => <Icon d="M8 3.5 6.5 16.5M13.5 3.5 12 16.5M4 7.5h13M3 12.5h13" />
 export const CutIcon = () => <Icon d="M2.5 10h3M8.5 10h3M14.5 10h3M6 5.5h8M6 14.5h8" />
 export const FileIcon = () => <Icon d="M5.5 2.5h6l4 4v11h-10zM11.5 2.5v4h4" />
-export const TagIcon = () => <Icon d="M3.5 3.5h6l7 7-6 6-7-7zM7 7h.01" />
 export const ListIcon = () => <Icon d="M4 5.5h12M4 10h12M4 14.5h7" />
 export const InIcon = () => <Icon d="M10 3v9M6 8.5l4 4 4-4M3.5 16.5h13" />
 export const OutIcon = () => <Icon d="M10 12.5v-9M6 7l4-4 4 4M3.5 16.5h13" />

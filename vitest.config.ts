@@ -20,6 +20,7 @@ export default defineConfig({
       { find: '@lockstep/server/embedded', replacement: source('packages/server/src/embedded/index.ts') },
       { find: '@lockstep/server/stages', replacement: source('packages/server/src/stages.ts') },
       { find: '@lockstep/server', replacement: source('packages/server/src/index.ts') },
+      { find: '@lockstep/testing/gherkin', replacement: source('packages/testing/src/gherkin/index.ts') },
       { find: '@lockstep/testing', replacement: source('packages/testing/src/index.ts') },
     ],
   },

@@ -1,8 +1,8 @@
 import { type Sessions, startSessions, withoutBrowser } from '@lockstep/testing'
+import { runScenario, type Steps, scenariosOf } from '@lockstep/testing/gherkin'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ScrumProcess, startScrum } from '../browser/scrum-process.ts'
-import { runScenario, type Steps, scenariosOf } from './feature.ts'
 
 const story = 'As a hungry team we want something to eat'
 

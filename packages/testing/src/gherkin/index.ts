@@ -1,0 +1,1 @@
+export { runScenario, type StepAction, type Steps, scenariosOf, type Table } from './scenario.ts'

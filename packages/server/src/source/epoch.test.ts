@@ -122,6 +122,11 @@ describe('start and restart', () => {
       'ALTER TABLE parts ATTACH PARTITION more FOR VALUES FROM (20) TO (30)',
       /attached/,
     ],
+    [
+      'a table is attached in the transaction that made it',
+      'CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late VALUES (40); ALTER TABLE parts ATTACH PARTITION late FOR VALUES FROM (40) TO (50)',
+      /attached/,
+    ],
   ])('G11: begins a new epoch when %s, of which the stream does not tell', async (_, change, reason) => {
     await sql.unsafe(`
       CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);

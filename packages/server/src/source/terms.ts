@@ -38,12 +38,12 @@ export async function currentTerms(sql: Sql, plan: SlotPlan): Promise<Terms> {
         WHERE p.pubname = ${plan.publication} GROUP BY p.oid, p.xmin
       ) AS publication,
       (SELECT coalesce(jsonb_object_agg(part.oid,
-          jsonb_build_object('file', part.relfilenode::int8, 'made', i.xmin = a.xmin)), '{}')
+          jsonb_build_object('file', part.relfilenode::int8, 'made', i.xmin = a.xmin AND i.cmin::text::int8 - a.cmin::text::int8 < 4)), '{}')
         FROM declared JOIN pg_class root ON root.oid = declared.id AND root.relkind = 'p'
           CROSS JOIN LATERAL pg_partition_tree(root.oid) tree
           JOIN pg_class part ON part.oid = tree.relid AND part.oid <> root.oid
           JOIN pg_inherits i ON i.inhrelid = part.oid
-          -- Made with the table, and never changed after.
+          -- Made with the table, and never changed after: CREATE TABLE PARTITION OF writes both in two steps.
           JOIN pg_attribute a ON a.attrelid = part.oid AND a.attname = 'tableoid'
       ) AS partitions`
   if (row === undefined) throw new Error('no terms')

@@ -191,6 +191,40 @@ test('O3, O6: connections that are cut at any time hear every operation of other
   expect([alice.errors, olivia.errors]).toEqual([[], []])
 })
 
+test('P7, O6: a page whose script comes late sees what was committed since it was rendered once, in order', async () => {
+  await server.sql`DELETE FROM items`
+  await server.sql`INSERT INTO items (project_id, title) VALUES (1, 'there')`
+  const page = await server.sync.page({ id: 'olivia' }, ['project/1'])
+  const titles: string[] = []
+  for (let n = 0; n < 200; n++) {
+    titles.push(`item ${n}`)
+    await server.sql.begin(async (sql) => {
+      await sql`INSERT INTO items (project_id, title) VALUES (1, ${`item ${n}`})`
+      if (n % 10 !== 0) return
+      const message = JSON.stringify({
+        operations: [{ channel: 'project/1', operation: 'note', envelope: n }],
+      })
+      await sql`SELECT pg_logical_emit_message(true, 'lockstep', ${message}::text)::text`
+    })
+  }
+  const client = createClient<typeof sync>(
+    { page: { ...page, url: `http://127.0.0.1:${proxy.port}/lockstep` } },
+    { transport: webSocketTransport(WebSocket), connect: false },
+  )
+  clients.push(client)
+  const channel = client.channel('project/1')
+  const items = channel.collection('items')
+  const shown = (): unknown[] => items.all().map((row) => row.title)
+  expect(shown(), 'at once').toEqual(['there'])
+  const heard: unknown[] = []
+  operationsOf(channel).registerCallback('note', (n) => heard.push([n, shown().includes(`item ${n}`)]))
+  client.connect()
+  await channel.ready
+  expect(shown().sort()).toEqual(['there', ...titles].sort())
+  expect(heard).toEqual(Array.from({ length: 20 }, (_, i) => [i * 10, true]))
+  expect(channel.status).toEqual({ state: 'live' })
+})
+
 test('O6: a page that was away for too long is told that operations may have been missed', async () => {
   const page = await open('olivia')
   page.operations.registerCallback('note', (envelope) => page.heard.push(envelope))

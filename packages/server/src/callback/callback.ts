@@ -19,6 +19,8 @@ export interface CallbackLimits {
   readonly answerBytesMax: number
   /** Requests at the same time, but for those of `subscribe`. */
   readonly parallelMax: number
+  /** Requests of `subscribe` at the same time; others wait for their turn. */
+  readonly askingMax: number
   /** Waits between attempts begin with `retryMs`, double, and end at `retryMsMax`. */
   readonly retryMs: number
   readonly retryMsMax: number
@@ -34,6 +36,7 @@ export const defaultCallbackLimits: CallbackLimits = {
   answerMs: 5_000,
   answerBytesMax: 262_144,
   parallelMax: 16,
+  askingMax: 64,
   retryMs: 500,
   retryMsMax: 60_000,
   keepMs: 86_400_000,

@@ -6,6 +6,7 @@ import type { SessionAnswer, SessionEvent } from '../session/event.ts'
 import { Backend } from './backend.ts'
 import { type CallbackEvent, type CallbackOptions, defaultCallbackLimits } from './callback.ts'
 import { Outbox } from './outbox.ts'
+import { Slots } from './slots.ts'
 import { CallbackStore, type OpenSession } from './store.ts'
 
 export interface CallbackParts {
@@ -29,6 +30,7 @@ export class Callbacks {
   readonly #backend: Backend
   readonly #store: CallbackStore
   readonly #outbox: Outbox
+  readonly #asking: Slots
   /** Sessions that the backend let in, with the number of the last event. */
   readonly #open = new Map<string, number>()
   #logouts: Timer | undefined
@@ -40,6 +42,7 @@ export class Callbacks {
     this.#parts = parts
     const backend = new Backend({ options, limits, runtime })
     this.#backend = backend
+    this.#asking = new Slots(limits.askingMax)
     this.#store = new CallbackStore(sql, slot)
     this.#outbox = new Outbox({
       limits,
@@ -100,7 +103,7 @@ export class Callbacks {
   async #ask(event: CallbackEvent): Promise<SessionAnswer> {
     // What happened before is told before: the backend's last word must be the newest.
     if (!(await this.#outbox.flush(event.session))) throw this.#unavailable('earlier events wait')
-    const answer = await this.#backend.ask(event)
+    const answer = await this.#asking.run(() => this.#backend.ask(event))
     if (answer.kind === 'refused') return false
     if (answer.kind === 'silent') throw this.#unavailable(answer.reason)
     await this.#store.opened(event)

@@ -1,6 +1,7 @@
 import type { Logger } from '../runtime/logger.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 import type { CallbackEvent, CallbackLimits } from './callback.ts'
+import { Slots } from './slots.ts'
 
 export interface OutboxParts {
   readonly limits: CallbackLimits
@@ -25,14 +26,13 @@ interface Queue {
 export class Outbox {
   readonly #parts: OutboxParts
   readonly #queues = new Map<string, Queue>()
-  /** Who waits for its turn among all sessions. */
-  readonly #turns: (() => void)[] = []
-  #running = 0
+  readonly #slots: Slots
   #waiting = 0
   #closed = false
 
   constructor(parts: OutboxParts) {
     this.#parts = parts
+    this.#slots = new Slots(parts.limits.parallelMax)
   }
 
   get waiting(): number {
@@ -83,39 +83,33 @@ export class Outbox {
     if (this.#closed) return Promise.resolve()
     queue.timer?.cancel()
     queue.timer = undefined
-    queue.running ??= this.#deliver(queue).finally(() => {
-      queue.running = undefined
-      if (queue.events.length > 0) this.#later(session, queue)
-      else if (this.#queues.get(session) === queue) this.#queues.delete(session)
-    })
+    queue.running ??= this.#slots
+      .run(() => this.#deliver(queue))
+      .finally(() => {
+        queue.running = undefined
+        if (queue.events.length > 0) this.#later(session, queue)
+        else if (this.#queues.get(session) === queue) this.#queues.delete(session)
+      })
     return queue.running
   }
 
   /** Tells the events in order, up to one that is not taken. */
   async #deliver(queue: Queue): Promise<void> {
     const { limits, runtime, logger } = this.#parts
-    await this.#turn()
-    try {
-      for (let event = queue.events[0]; event !== undefined; event = queue.events[0]) {
-        const failure = await this.#parts.tell(event, ++queue.attempts)
-        if (queue.events[0] !== event) continue // given up meanwhile, to keep the bound
-        if (failure !== undefined) {
-          const isLost = runtime.now() - event.at > limits.keepMs
-          if (queue.attempts === 1 || isLost) {
-            logger.warn(
-              `callback ${event.kind}: ${failure}${isLost ? '; given up' : ', will be tried again'}`,
-            )
-          }
-          if (!isLost) return
+    for (let event = queue.events[0]; event !== undefined; event = queue.events[0]) {
+      const failure = await this.#parts.tell(event, ++queue.attempts)
+      if (queue.events[0] !== event) continue // given up meanwhile, to keep the bound
+      if (failure !== undefined) {
+        const isLost = runtime.now() - event.at > limits.keepMs
+        if (queue.attempts === 1 || isLost) {
+          logger.warn(`callback ${event.kind}: ${failure}${isLost ? '; given up' : ', will be tried again'}`)
         }
-        queue.events.shift()
-        queue.attempts = 0
-        this.#waiting--
-        await this.#parts.settled(event)
+        if (!isLost) return
       }
-    } finally {
-      this.#running--
-      this.#turns.shift()?.()
+      queue.events.shift()
+      queue.attempts = 0
+      this.#waiting--
+      await this.#parts.settled(event)
     }
   }
 
@@ -129,13 +123,6 @@ export class Outbox {
       queue.timer = undefined
       void this.#run(session, queue)
     })
-  }
-
-  async #turn(): Promise<void> {
-    while (this.#running >= this.#parts.limits.parallelMax) {
-      await new Promise<void>((resolve) => this.#turns.push(resolve))
-    }
-    this.#running++
   }
 
   #giveUpOldest(): void {

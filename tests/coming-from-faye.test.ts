@@ -15,6 +15,7 @@ import {
   withoutBrowser,
 } from '@lockstep/testing'
 import type { Browser, Page } from 'playwright-core'
+import postgres from 'postgres'
 import { build } from 'vite'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { bayeux } from '../docs/examples/coming-from-faye/chat.ts'
@@ -184,6 +185,13 @@ describe('beside an application that stays', () => {
       await publish({ destroy: ['2'] })
       await soon(async () => expect(await titlesOn(page)).toEqual(['Buy Cheeseburgers']))
       expect(requests.filter((path) => !path.startsWith('/faye'))).toEqual([])
+      // What cannot be told change by change: the page is told so, and fetches the rows.
+      const sql = postgres(database.url, { max: 1, onnotice: () => {} })
+      undo.push(() => sql.end({ timeout: 1 }))
+      await sql`TRUNCATE lockstep.external_todos`
+      await soon(async () => expect(await titlesOn(page)).toEqual([]))
+      await publish({ create: { 3: { id: 3, title: 'Buy bread' } } })
+      await soon(async () => expect(await titlesOn(page)).toEqual(['Buy bread']))
     })
 
     test('Y5: the subscriber of old needs no extension where the cookie says who it is', async () => {
@@ -226,7 +234,6 @@ describe('in one process', () => {
     const database = await createDatabase()
     undo.push(() => database.drop())
     if (schema !== '') {
-      const { default: postgres } = await import('postgres')
       const sql = postgres(database.url, { max: 1, onnotice: () => {} })
       await sql.unsafe(schema)
       await sql.end()
@@ -273,6 +280,28 @@ describe('in one process', () => {
       { update: { 1: { title: 'Buy juice' } } },
       { destroy: { 1: {} } },
     ])
+  })
+
+  test('Y5, Y6: the extension tells of a reset, and of a right that was taken', async () => {
+    let allowed = true
+    const [server, address] = await serve(
+      {
+        sync: { ...tables, channels: { 'sync/todos': { authorize: () => allowed } } },
+        bayeux: {},
+      },
+      'CREATE TABLE todos (id serial PRIMARY KEY, title text, created_at timestamptz, updated_at timestamptz)',
+    )
+    const told: unknown[] = []
+    const client = new Faye.Client(`${address}/bayeux`)
+    undo.push(() => client.disconnect())
+    const { token } = server.issueSession({ id: 'alice' })
+    client.addExtension(lockstepExtension({ token, onReset: (...reset) => told.push(reset) }))
+    await client.subscribe('/sync/todos', () => {})
+    await server.sql`TRUNCATE todos`
+    await soon(() => expect(told).toEqual([['/sync/todos', 'truncated']]))
+    allowed = false
+    await server.reauthorize('alice')
+    await soon(() => expect(told.slice(1)).toEqual([['/sync/todos', 'revoked']]))
   })
 
   test('Y7, Y8: clients publish where it is opened to them, and an extension has its say', async () => {

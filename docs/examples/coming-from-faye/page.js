@@ -4,7 +4,9 @@ import { lockstepExtension } from './lockstep-extension.js'
 const channel = '/sync/todos'
 const todos = new Backbone.Collection()
 const client = new Faye.Client('/faye')
-const extension = lockstepExtension({ onReset: () => follow() })
+const extension = lockstepExtension({
+  onReset: (_channel, reason) => (reason === 'revoked' ? todos.reset() : follow()),
+})
 client.addExtension(extension)
 
 let subscriber

@@ -33,6 +33,7 @@ export type FaultCode =
   | 'replica_identity'
   | 'row_security'
   | 'slot_busy'
+  | 'slot_taken'
   | 'port_in_use'
   | 'wrong_version'
   | 'data_folder'

@@ -3,6 +3,7 @@ import { connectionFault } from '../fault/connection.ts'
 import type { Fault, Note } from '../fault/fault.ts'
 import { connectReplication } from '../source/connect.ts'
 import { quoteName } from '../source/names.ts'
+import { slotTakenFault } from '../source/slot.ts'
 
 interface ClusterFacts {
   readonly version: number
@@ -46,6 +47,8 @@ export async function inspectCluster(
           AND 'synchronous_commit=off' = ANY (s.setconfig)) AS off_for`
   if (facts === undefined) return { faults: [], notes: [] }
   const faults = [...faultsOf(facts, slot), ...(await replicationFaults(url, facts))]
+  const taken = await slotTakenFault(sql, slot)
+  if (taken !== undefined) faults.push(taken)
   const notes: Note[] = []
   if (facts.synchronous_commit === 'off' || facts.off_for !== null)
     notes.push({

@@ -1,5 +1,5 @@
 import { createDatabase, eventually } from '@lockstep/testing'
-import type { Sql } from 'postgres'
+import postgres, { type Sql } from 'postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SourceHarness } from './harness.ts'
 import { tableCollection } from './recording-sink.ts'
@@ -177,6 +177,23 @@ describe('start and restart', () => {
     expect(sink.events).toHaveLength(1)
     await sql`CREATE TABLE items (id int PRIMARY KEY, title text, body text)`
     await eventually(() => sink.epochs.length === 3)
+  })
+
+  it('leaves a slot alone that belongs to another database or to another program', async () => {
+    const other = await createDatabase()
+    const there = postgres(other.url, { max: 1 })
+    const name = `${harness.database.name}_theirs`
+    try {
+      await there`SELECT pg_create_logical_replication_slot(${name}, 'pgoutput')`
+      await expect(start({ slot: name })).rejects.toThrow(`belongs to database ${other.name}`)
+      await there`SELECT pg_drop_replication_slot(${name})`
+      await sql`SELECT pg_create_physical_replication_slot(${name})`
+      await expect(start({ slot: name })).rejects.toThrow('belongs to another program')
+      await sql`SELECT pg_drop_replication_slot(${name})`
+    } finally {
+      await there.end()
+      await other.drop()
+    }
   })
 
   it('waits for a slot that another process reads, then names that process', async () => {

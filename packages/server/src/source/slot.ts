@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres'
 import type { Collection } from '../definition/definition.ts'
+import { type Fault, SetupError } from '../fault/fault.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { parseLsn } from './lsn.ts'
@@ -45,6 +46,20 @@ export async function ensureState(sql: Sql): Promise<void> {
   }
 }
 
+/** A slot's name is the whole cluster's: another database, or another program, may have one of this name. */
+export async function slotTakenFault(sql: Sql, slot: string): Promise<Fault | undefined> {
+  const [other] = await sql<{ whose: string }[]>`
+    SELECT coalesce('database ' || nullif(database, current_database()), 'another program') AS whose
+    FROM pg_replication_slots
+    WHERE slot_name = ${slot} AND (database, plugin) IS DISTINCT FROM (current_database(), 'pgoutput')`
+  return (
+    other && {
+      code: 'slot_taken',
+      message: `The replication slot ${slot} belongs to ${other.whose}. Give this server another name for its slot.`,
+    }
+  )
+}
+
 /** The reason that is none to worry about: nobody has a position yet. */
 export const firstLog = 'there is no replication slot yet'
 
@@ -61,8 +76,9 @@ export async function whyNewEpoch(
     SELECT fingerprint, system = (SELECT system_identifier::text FROM pg_control_system()) AS same_system
     FROM lockstep.state WHERE slot = ${plan.slot}`
   const [slot] = await sql`
-    SELECT to_jsonb(s) AS facts, s.plugin, s.database = current_database() AS here
-    FROM pg_replication_slots s WHERE slot_name = ${plan.slot}`
+    SELECT to_jsonb(s) AS facts FROM pg_replication_slots s WHERE slot_name = ${plan.slot}`
+  const taken = await slotTakenFault(sql, plan.slot)
+  if (taken !== undefined) throw new SetupError([taken])
   if (slot === undefined) return state === undefined ? firstLog : 'the replication slot is gone'
   // to_jsonb because the columns that tell of invalidation differ from version to version.
   const facts = slot.facts as { wal_status?: string; invalidation_reason?: string; conflicting?: boolean }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFile, readFile, rm } from 'node:fs/promises'
+import { chmod, copyFile, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   eventually,
@@ -32,6 +33,8 @@ describe.skipIf(withoutBrowser())('the first live list, built and run', () => {
   let server: ChildProcess
   let browser: Browser
   let url: string
+  /** Of the server that has a Postgres of its own. */
+  let folder = ''
 
   beforeAll(async () => {
     cluster = await startPostgres()
@@ -61,16 +64,21 @@ describe.skipIf(withoutBrowser())('the first live list, built and run', () => {
     await browser?.close()
     server?.kill('SIGKILL')
     await cluster?.stop()
+    await rm(outDir, { recursive: true, force: true })
     // The Postgres in it may still be ending.
-    await rm(outDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 })
+    if (folder !== '') await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 })
   })
 
   /** Runs a file of the folder, and waits until it answers. */
-  const start = async (file: string, env: Readonly<Record<string, string>> = {}): Promise<void> => {
+  const start = async (
+    file: string,
+    env: Readonly<Record<string, string>> = {},
+    cwd: string = outDir,
+  ): Promise<void> => {
     const port = await freePort()
     url = `http://127.0.0.1:${port}`
-    server = spawn(process.execPath, [file], {
-      cwd: outDir,
+    server = spawn(process.execPath, [join(outDir, file)], {
+      cwd,
       env: { ...process.env, ...env, PORT: String(port) },
     })
     let said = ''
@@ -107,8 +115,12 @@ describe.skipIf(withoutBrowser())('the first live list, built and run', () => {
 
   it('starts with a Postgres of its own', async () => {
     server.kill('SIGKILL')
-    for (const file of ['start.js', 'schema.sql']) await copyFile(join(example, file), join(outDir, file))
-    await start('start.js')
+    // Where Postgres may go: a checkout may be closed to the account that it runs under.
+    folder = await mkdtemp(join(tmpdir(), 'lockstep-live-list-'))
+    await chmod(folder, 0o755)
+    await copyFile(join(example, 'start.js'), join(outDir, 'start.js'))
+    await copyFile(join(example, 'schema.sql'), join(folder, 'schema.sql'))
+    await start('start.js', {}, folder)
     const reply = await fetch(`${url}/api/list/1/todos`, {
       method: 'POST',
       body: JSON.stringify({ title: 'Buy milk' }),

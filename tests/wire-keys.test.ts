@@ -66,4 +66,4 @@ it('P5: names a row by the same key in the snapshot and in the stream, whatever 
     client.end()
     await server.close()
   }
-})
+}, 60_000)

@@ -79,6 +79,8 @@ export async function createScrum(options: ScrumOptions): Promise<Scrum> {
         const viewer = await viewerOf(db, request)
         return viewer === undefined ? null : syncUser(viewer)
       },
+      // Pages know the team by its rows: a name more would be one that may be out of date.
+      showUser: ({ id }) => ({ user_id: id }),
       ...(secret !== undefined && { secret }),
       ...(logger !== undefined && { logger }),
       ...(slot !== undefined && { slot }),

@@ -3,6 +3,7 @@ import type { Viewer } from '../../model/board.ts'
 import type { ProjectChannel } from '../lockstep.ts'
 import type { Actions } from './actions.ts'
 import type { Authors } from './authors.ts'
+import type { Claims } from './claims.ts'
 import type { Doing } from './doing.ts'
 import type { Drafts } from './drafts.ts'
 import type { Highlights } from './highlights.ts'
@@ -22,6 +23,7 @@ export interface BoardParts {
   readonly undo: UndoStack
   readonly actions: Actions
   readonly authors: Authors
+  readonly claims: Claims
   readonly drafts: Drafts
   readonly highlights: Highlights
   readonly pending: Pending

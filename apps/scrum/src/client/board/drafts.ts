@@ -1,5 +1,6 @@
 import { useCallback, useMemo } from 'react'
 import { useBoard } from './board-context.tsx'
+import type { Claims } from './claims.ts'
 import { Keyed, useKeyed } from './keyed.ts'
 
 /** A text that is being written: what it is now, and what the row said when it was begun. */
@@ -9,7 +10,23 @@ export interface Draft {
 }
 
 /** Drafts live outside the rows they belong to: scrolling a row away does not lose one. */
-export class Drafts extends Keyed<Draft> {}
+export class Drafts extends Keyed<Draft> {
+  readonly #claims: Claims
+
+  constructor(claims: Claims) {
+    super()
+    this.#claims = claims
+  }
+
+  /** Others are shown that one is writing, from its beginning until it is saved or given up. */
+  override set(key: string, draft: Draft | undefined): void {
+    const before = this.get(key)
+    super.set(key, draft)
+    const resource = key.split('/').slice(0, 2).join('/')
+    if (before === undefined && draft !== undefined) this.#claims.take(resource, 'editing')
+    else if (before !== undefined && draft === undefined) this.#claims.release(resource)
+  }
+}
 
 export interface Editing {
   readonly key: string

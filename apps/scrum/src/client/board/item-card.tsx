@@ -8,6 +8,7 @@ import { type Dragged, type DropEdge, useRowDragging } from './dragging.ts'
 import { EditableLine } from './editable-line.tsx'
 import { EstimatePicker } from './estimate-picker.tsx'
 import { itemKey, litClass, progressKey } from './highlights.ts'
+import { HolderNote } from './holder-note.tsx'
 import { itemDraft } from './item-actions.ts'
 import { ItemDetails } from './item-details.tsx'
 import { ItemMenu } from './item-menu.tsx'
@@ -28,7 +29,7 @@ interface ItemCardProps {
 /** One line of a list of items, and what opens below it. */
 export const ItemCard = memo(function ItemCard(props: ItemCardProps): ReactElement {
   const { item, tasks, index, count, withTasks = false } = props
-  const { actions, focus, highlights, open, pending, project } = useBoard()
+  const { actions, claims, focus, highlights, open, pending, project } = useBoard()
   const card = useRef<HTMLElement>(null)
   const handle = useRef<HTMLDivElement>(null)
   const key = itemKey(item.id)
@@ -54,6 +55,7 @@ export const ItemCard = memo(function ItemCard(props: ItemCardProps): ReactEleme
     accepts: ({ collection }) =>
       collection === 'items' || (collection === 'markers' && item.sprint_id === null),
     drop,
+    during: (dragging) => (dragging ? claims.take(key, 'moving') : claims.release(key)),
   })
   const rename = useCallback((text: string) => actions.items.rename(item, text.trim()), [actions, item])
   const editing = useEditing(itemDraft(item, 'user_story'), item.user_story, rename)
@@ -97,6 +99,7 @@ export const ItemCard = memo(function ItemCard(props: ItemCardProps): ReactEleme
             disabled={unnamed}
           />
           <ItemTags itemId={item.id} />
+          <HolderNote resource={key} />
         </div>
         <div className="item-meta">
           <button

@@ -1,4 +1,4 @@
-import { useChannelStatus, useRow } from '@lockstep/client/react'
+import { useChannelStatus, useClient, useRow } from '@lockstep/client/react'
 import { type ReactElement, type ReactNode, useEffect, useState } from 'react'
 import { type ProjectPage, projectPageTitles } from '../../model/page.ts'
 import { type ProjectChannel, useBoardChannel } from '../lockstep.ts'
@@ -10,6 +10,7 @@ import { TopBar } from '../shell/top-bar.tsx'
 import { Actions } from './actions.ts'
 import { Authors } from './authors.ts'
 import { BoardContext, type BoardParts } from './board-context.tsx'
+import { Claims } from './claims.ts'
 import { Doing } from './doing.ts'
 import { Drafts } from './drafts.ts'
 import { Highlights } from './highlights.ts'
@@ -81,12 +82,14 @@ function Gone({ page }: Pick<FrameProps, 'page'>): ReactElement {
 
 /** What lives as long as the page, and what it hears of others. */
 function useBoardParts(project: ProjectChannel, page: ProjectPage): BoardParts {
+  const client = useClient()
   const toasts = useToasts()
   const announce = useAnnounce()
   const { projectId, viewer, today } = page
   const [parts] = useState((): BoardParts => {
     const pending = new Pending()
-    const drafts = new Drafts()
+    const claims = new Claims()
+    const drafts = new Drafts(claims)
     const undo = new UndoStack()
     const doing = new Doing({ project, projectId, viewer, pending, drafts, toasts, undo, announce })
     return {
@@ -97,6 +100,7 @@ function useBoardParts(project: ProjectChannel, page: ProjectPage): BoardParts {
       doing,
       undo,
       actions: new Actions(doing),
+      claims,
       drafts,
       pending,
       authors: new Authors(),
@@ -107,6 +111,7 @@ function useBoardParts(project: ProjectChannel, page: ProjectPage): BoardParts {
     }
   })
   useEffect(() => {
+    const stopClaims = parts.claims.watch(client, project.name)
     const stopLights = parts.highlights.watch(project)
     const stopResets = watchResets(project, (text) => toasts.add({ kind: 'done', text }))
     const stopAuthors = parts.authors.watch(project)
@@ -116,7 +121,8 @@ function useBoardParts(project: ProjectChannel, page: ProjectPage): BoardParts {
       stopResets()
       stopAuthors()
       stopLights()
+      stopClaims()
     }
-  }, [project, parts, toasts])
+  }, [client, project, parts, toasts])
   return parts
 }

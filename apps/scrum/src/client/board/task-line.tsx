@@ -9,6 +9,7 @@ import { useEditing } from './drafts.ts'
 import { type Dragged, type DropEdge, useRowDragging } from './dragging.ts'
 import { EditableLine } from './editable-line.tsx'
 import { litClass, taskKey } from './highlights.ts'
+import { HolderNote } from './holder-note.tsx'
 import { HoursField } from './hours-field.tsx'
 import { useKeyed } from './keyed.ts'
 import { isUnnamed } from './pending.ts'
@@ -26,7 +27,7 @@ export const TaskLine = memo(function TaskLine({
   index: number
   count: number
 }): ReactElement {
-  const { actions, focus, highlights, pending, project } = useBoard()
+  const { actions, claims, focus, highlights, pending, project } = useBoard()
   const line = useRef<HTMLLIElement>(null)
   const handle = useRef<HTMLDivElement>(null)
   const key = taskKey(task.id)
@@ -45,6 +46,7 @@ export const TaskLine = memo(function TaskLine({
       const moved = project.tasks.get(dropped.id)
       if (moved !== undefined) actions.tasks.moveBeside(moved, task, side)
     },
+    during: (dragging) => (dragging ? claims.take(key, 'moving') : claims.release(key)),
   })
 
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -117,6 +119,7 @@ export const TaskLine = memo(function TaskLine({
           <CloseIcon />
         </button>
       </div>
+      <HolderNote resource={key} />
     </li>
   )
 })

@@ -7,6 +7,7 @@ import { Description } from '../board/description.tsx'
 import { useEditing } from '../board/drafts.ts'
 import { EditableLine } from '../board/editable-line.tsx'
 import { impedimentKey, litClass } from '../board/highlights.ts'
+import { HolderNote } from '../board/holder-note.tsx'
 import { impedimentDraft } from '../board/impediment-actions.ts'
 import { useKeyed } from '../board/keyed.ts'
 import { Moment } from '../board/moment.tsx'
@@ -51,14 +52,17 @@ export function ImpedimentCard({ impediment }: { impediment: Impediment }): Reac
         >
           {open ? 'Open' : 'Closed'}
         </button>
-        <EditableLine
-          value={summary}
-          label="Impediment"
-          lengthMax={summaryLengthMax}
-          editing={editing}
-          className="item-story"
-          disabled={unnamed}
-        />
+        <div className="item-text">
+          <EditableLine
+            value={summary}
+            label="Impediment"
+            lengthMax={summaryLengthMax}
+            editing={editing}
+            className="item-story"
+            disabled={unnamed}
+          />
+          <HolderNote resource={key} />
+        </div>
         <div className="item-meta">
           <button
             type="button"

@@ -1,5 +1,5 @@
 import { useCollection } from '@lockstep/client/react'
-import type { ReactElement } from 'react'
+import { type ReactElement, useEffect } from 'react'
 import { figureText, type Item, type Sprint } from '../../model/board.ts'
 import type { ProjectPage } from '../../model/page.ts'
 import { useBoard } from '../board/board-context.tsx'
@@ -25,8 +25,12 @@ export function SprintPage({ page }: { page: ProjectPage }): ReactElement {
 }
 
 function SprintBoard({ page }: { page: ProjectPage }): ReactElement {
+  const { news } = useBoard()
   const { sprints, sprint } = useSprintOf(page)
   useRescue()
+  useEffect(() => {
+    news.sprintId = sprint?.id
+  }, [news, sprint?.id])
   return (
     <>
       <SprintHead kind="sprint" sprints={sprints} sprint={sprint} />

@@ -12,6 +12,7 @@ import { answerNode } from './http/node.ts'
 import type { Limits } from './limits.ts'
 import { silentLogger } from './runtime/logger.ts'
 import { createSyncServer, type SyncServer } from './server.ts'
+import type { BayeuxOptions } from './transport/bayeux/bayeux.ts'
 
 /**
  * A server under attack, and a healthy neighbour on it. That the process lives shows in the tests going on:
@@ -46,6 +47,7 @@ const secret = 'a secret of more than thirty-two characters'
 export async function startScene(
   options: {
     limits?: Partial<Limits>
+    bayeux?: BayeuxOptions
     /** Answers what is not the sync server's. */
     answer?: (request: Request, server: SyncServer) => Promise<Response>
   } = {},
@@ -65,6 +67,7 @@ export async function startScene(
       return id === undefined ? null : { id }
     },
     limits: options.limits ?? {},
+    ...(options.bayeux === undefined ? {} : { bayeux: options.bayeux }),
   })
   const http = createServer((incoming, outgoing) => {
     const { answer } = options
@@ -299,8 +302,8 @@ export class Neighbour {
     await eventually(() => expect(this.#position).toBeDefined())
   }
 
-  /** Makes a change and waits for it: nothing before it may have been missed, repeated or reset. */
-  async seesTheNextChange(): Promise<void> {
+  /** Makes a change and waits for it: nothing before it may have been missed, repeated or reset. Gives its title. */
+  async seesTheNextChange(): Promise<string> {
     const title = `change ${++this.#count}`
     await this
       .#sql`INSERT INTO items (id, title, project_id) VALUES (${1_000_000 + this.#count}, ${title}, 1)`
@@ -308,6 +311,7 @@ export class Neighbour {
       expect(this.#faults).toEqual([])
       expect(this.#titles).toContain(title)
     })
+    return title
   }
 
   /** How many rows with this title were created before its eyes. */

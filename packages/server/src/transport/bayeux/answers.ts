@@ -97,6 +97,8 @@ export class Answers {
         texts: client.recent.once(message, () => this.#inTurn(client, message, way, reply).then(finish)),
       }
     } catch (error) {
+      // Not for this message alone: the whole request is refused.
+      if (error instanceof LockstepError && error.code === 'too_fast') throw error
       return { texts: this.#refuse(error, reply, way) }
     }
   }
@@ -174,9 +176,8 @@ export class Answers {
         refused ??= error
       }
     }
-    const { subscription } = message.fields
     const outcome = refused === undefined ? { successful: true } : this.#refusal(refused)
-    return { clientId: client.id, subscription, ...outcome }
+    return { clientId: client.id, ...outcome }
   }
 
   #unsubscribe(client: BayeuxClient, message: Message): Reply {
@@ -185,7 +186,7 @@ export class Answers {
       subscriptions?.unsubscribe(pattern)
       this.#bayeux.open.remove(pattern, client)
     }
-    return { clientId: client.id, subscription: message.fields.subscription, successful: true }
+    return { clientId: client.id, successful: true }
   }
 
   /** Backends publish with a plain POST: without a client, there is nothing to shake hands for. */
@@ -225,7 +226,6 @@ export class Answers {
   }
 
   async #refuse(error: unknown, reply: Reply, way: Way): Promise<string[]> {
-    if (error instanceof LockstepError && error.code === 'too_fast') throw error
     const refused: Reply = { ...reply, ...this.#refusal(error) }
     // Whoever connects asks again as soon as it is answered, unless it is told to wait.
     if (reply.channel === '/meta/connect')

@@ -166,6 +166,40 @@ describe('Y4: connects of all kinds', () => {
   })
 })
 
+describe('Y9: a socket', () => {
+  it('Y9: on which a client shook hands twice is not ended with the one that it left behind', async () => {
+    const hasty = await startScene({
+      limits: { awayMs: 300 },
+      open: { '/demo/**': { subscribe: true, publish: true } },
+    })
+    try {
+      const socket = new WebSocket(hasty.url.replace('http', 'ws'))
+      const got: Reply[] = []
+      let closed = false
+      socket.on('message', (data) => got.push(...(JSON.parse(data.toString()) as Reply[]))) // the server's
+      socket.on('close', () => {
+        closed = true
+      })
+      await eventually(() => expect(socket.readyState).toBe(WebSocket.OPEN))
+      for (const id of [1, 2]) socket.send(JSON.stringify({ ...handshake, id }))
+      await eventually(() => expect(got).toHaveLength(2))
+      const [left, kept] = got.map(({ clientId }) => clientId)
+      socket.send(JSON.stringify({ channel: '/meta/subscribe', clientId: kept, subscription: '/demo/a' }))
+      socket.send(JSON.stringify({ channel: '/meta/connect', clientId: kept, connectionType: 'websocket' }))
+      const connect = { channel: '/meta/connect', clientId: left, connectionType: 'x' }
+      await eventually(async () => expect((await hasty.post(connect)).replies[0]?.error).toMatch(/^402:/), {
+        everyMs: 700,
+      })
+      await hasty.post({ channel: '/demo/a', data: 'still here' })
+      await eventually(() => expect(got.map(({ data }) => data)).toContain('still here'))
+      expect(closed).toBe(false)
+      socket.close()
+    } finally {
+      await hasty.close()
+    }
+  })
+})
+
 describe('Y5: an open channel', () => {
   it.each([null, 0, false, '', [], {}, 'ü€😀\u2028', { a: { b: [1, null] } }])(
     'Y5: carries %j as it is',

@@ -89,7 +89,7 @@ export function readMessage(fields: Fields): Message {
   }
 }
 
-/** The start of every reply: the channel, and the id that was asked with. */
+/** The start of every reply: the channel, the id that was asked with, and which subscription it is about. */
 export function replyTo(fields: Fields): Reply {
   const reply: Reply = {}
   const id = own(fields, 'id')
@@ -97,6 +97,11 @@ export function replyTo(fields: Fields): Reply {
   const channel = own(fields, 'channel')
   reply.channel =
     typeof channel === 'string' && channel.length <= channelLengthMax ? channel : '/meta/unknown'
+  // Also where it is refused: CometD finds the listeners by it.
+  const subscription = own(fields, 'subscription')
+  if (subscription !== undefined && /^\/meta\/(?:un)?subscribe$/.test(String(channel))) {
+    reply.subscription = subscription
+  }
   return reply
 }
 

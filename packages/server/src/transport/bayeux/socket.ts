@@ -15,6 +15,8 @@ import { Joiner, type Parcel } from './parcel.ts'
 const waitingMax = 16
 /** The same where they had come in one piece; more, and it is closed. */
 const waitingInPieceMax = 1_000
+/** Pings of a WebSocket between two looks at it; more, and it is closed. */
+const pingsMax = 50
 /** Bytes that wait in a socket before it wants no more. */
 const outboxBytesMax = 262_144
 
@@ -110,6 +112,7 @@ class Carried implements Outlet {
   #waiting = 0
   /** Without a client, and nothing was heard since the last look. */
   #silent = false
+  #pings = 0
 
   constructor(parts: CarriedParts) {
     this.parts = parts
@@ -126,6 +129,9 @@ class Carried implements Outlet {
     webSocket.on('error', () => {})
     webSocket.on('close', () => {
       for (const id of this.#clients) bayeux.find(id)?.detach(this, bayeux.parts.runtime.now())
+    })
+    webSocket.on('ping', () => {
+      if (++this.#pings > pingsMax) webSocket.close(4429, 'too_fast')
     })
     webSocket.on('message', (data: RawData, isBinary: boolean) => this.#heard(data, isBinary))
     socket.on('drain', () => {
@@ -153,11 +159,14 @@ class Carried implements Outlet {
   close(): void {}
 
   destroy(): void {
+    // A client that shook hands twice leaves one behind, which ends before it does.
+    for (const id of this.#clients) if (this.parts.bayeux.find(id) !== undefined) return
     this.parts.webSocket.terminate()
   }
 
   /** Whoever opens a socket has something to say, and whose client is gone shakes hands again. */
   expectClient(): void {
+    this.#pings = 0
     const { bayeux, webSocket } = this.parts
     for (const id of this.#clients) if (bayeux.find(id) === undefined) this.#clients.delete(id)
     if (this.#clients.size > 0) return

@@ -12,6 +12,7 @@ import type { Reply } from './message.ts'
 import type { Parcel } from './parcel.ts'
 import { Queue } from './queue.ts'
 import { Recent } from './recent.ts'
+import type { HubChannel } from './shown.ts'
 
 /** A stream to a client, a WebSocket or an EventSource, that can be written to at any time. */
 export interface Outlet {
@@ -58,6 +59,8 @@ export class BayeuxClient implements Carrier {
   // First what every delivery looks at: it lies together in memory.
   /** The outlet where messages can go straight to it: nothing waits then. */
   #direct: Outlet | undefined
+  /** The channel that the last transaction was of: mostly the next one's too. */
+  hears: HubChannel | undefined
   readonly #listener: Listener
   readonly id: string
   readonly queue: Queue
@@ -259,7 +262,10 @@ export class BayeuxClient implements Carrier {
 
   #parcelsOf(frame: Frame): readonly Parcel[] {
     const known = knownEncoded(frame)
-    if (known !== undefined) return this.#listener.transaction(known)
+    if (known !== undefined) {
+      const { hears } = this
+      return hears?.name === known.channel ? hears.transaction(known) : this.#listener.transaction(known)
+    }
     const start = frame.bytes.toString('utf8', frame.payloadStart, frame.payloadStart + snapshotStartMax)
     const snapshot = /^\{"type":"snapshot","channel":"([^"]+)","position":"([^"]+)"/.exec(start)
     // Bayeux has no snapshots: its rows are not even read.

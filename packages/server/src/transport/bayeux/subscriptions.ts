@@ -24,8 +24,6 @@ export interface SubscriptionsParts {
  * channel goes to those of the client's that have not had it yet.
  */
 export class Subscriptions implements Listener {
-  /** The one that the last transaction was of: mostly the next one's too. */
-  #latest: HubChannel | undefined
   readonly #parts: SubscriptionsParts
   readonly #client: BayeuxClient
   readonly #channels = new Map<string, HubChannel>()
@@ -77,17 +75,10 @@ export class Subscriptions implements Listener {
     const hadBefore = state.shown.length > 0
     const start = from ?? now
     const isOld = start.epoch !== now.epoch
-    for (const target of targets) {
-      const shown = state.find(target.name)
-      const after = isOld ? 0 : start.lsn
-      if (shown === undefined) {
-        state.show({ target, patterns: new Set([pattern]), after })
-      } else {
-        shown.patterns.add(pattern)
-        if (from !== undefined) shown.after = after
-      }
-    }
-    if (known !== undefined && !isOld && start.lsn >= known.lsn) return undefined
+    const after = isOld ? 0 : start.lsn
+    for (const target of targets) state.show(target, pattern, after, from !== undefined)
+    // The hub has said everything up to there, or it is on its way. What lies beyond the log's end is for it to tell.
+    if (known !== undefined && !isOld && start.lsn >= known.lsn && start.lsn <= now.lsn) return undefined
     this.#channels.set(channel, state)
     state.lsn = isOld ? 0 : start.lsn
     const refusal = await this.#ask(channel, start)
@@ -129,31 +120,15 @@ export class Subscriptions implements Listener {
   end(): void {
     for (const id of [...this.#asked.keys()]) this.#answer(id, 'unavailable')
     this.#channels.clear()
-    this.#latest = undefined
+    this.#client.hears = undefined
   }
 
   // ---- what the hub says ----------------------------------------------------------------------------
 
   transaction(transaction: Encoded): readonly Parcel[] {
-    const { lsn, channel } = transaction
-    const state = this.#latest?.name === channel ? this.#latest : this.#channels.get(channel)
-    if (state === undefined) return []
-    this.#latest = state
-    if (lsn > state.lsn) state.lsn = lsn
-    const { only } = state
-    if (only !== undefined) {
-      if (only.after >= lsn) return []
-      only.after = lsn
-      return transaction.parcelsFor(only.target)
-    }
-    let told: readonly Parcel[] = []
-    for (const shown of state.shown) {
-      if (shown.after >= lsn) continue
-      shown.after = lsn
-      const parcels = transaction.parcelsFor(shown.target)
-      told = told.length === 0 ? parcels : [...told, ...parcels]
-    }
-    return told
+    const state = this.#channels.get(transaction.channel)
+    this.#client.hears = state
+    return state?.transaction(transaction) ?? []
   }
 
   /** The hub starts the channel anew: what lies between is not told, so the client must be. */
@@ -162,11 +137,8 @@ export class Subscriptions implements Listener {
     if (state === undefined) return []
     const reset = state.reset ?? 'epoch'
     state.reset = undefined
-    state.lsn = parsePosition(position).lsn
-    return state.shown.map((shown) => {
-      shown.after = state.lsn
-      return delivery(shown.target.name, {}, { reset, position })
-    })
+    state.restart(parsePosition(position).lsn)
+    return state.shown.map(({ target }) => delivery(target.name, {}, { reset, position }))
   }
 
   control(message: ServerMessage): readonly Parcel[] {
@@ -231,7 +203,7 @@ export class Subscriptions implements Listener {
 
   #forget(channel: string): void {
     this.#channels.delete(channel)
-    this.#latest = undefined
+    this.#client.hears = undefined
   }
 }
 

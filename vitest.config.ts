@@ -14,6 +14,11 @@ export default defineConfig({
       },
       { find: '@lockstep/client/locks', replacement: source('packages/client/src/locks/index.ts') },
       { find: '@lockstep/client/react/locks', replacement: source('packages/client/src/react/locks.ts') },
+      { find: '@lockstep/client/presence', replacement: source('packages/client/src/presence/index.ts') },
+      {
+        find: '@lockstep/client/react/presence',
+        replacement: source('packages/client/src/react/presence.ts'),
+      },
       { find: '@lockstep/client/react', replacement: source('packages/client/src/react/index.ts') },
       { find: '@lockstep/client', replacement: source('packages/client/src/index.ts') },
       { find: '@lockstep/protocol', replacement: source('packages/protocol/src/index.ts') },

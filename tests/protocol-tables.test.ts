@@ -56,7 +56,11 @@ describe('the tables of docs/protocol.md', () => {
   it('M5: gives as examples only JSON, of types that the protocol has', () => {
     const text = readText('docs/protocol.md')
     const types = new Set(
-      [...readText('packages/protocol/src/messages.ts').matchAll(/type: '(\w+)'/g)].map((m) => m[1]),
+      ['', 'lock-', 'presence-'].flatMap((about) =>
+        [...readText(`packages/protocol/src/${about}messages.ts`).matchAll(/type: '(\w+)'/g)].map(
+          (m) => m[1],
+        ),
+      ),
     )
     const examples = [...text.matchAll(/```json\n([\s\S]*?)```/g)].flatMap((match) =>
       (match[1] ?? '')

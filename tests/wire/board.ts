@@ -28,6 +28,12 @@ export const members = new Map<string, boolean | 'guest'>()
 const sync = defineSync({
   channels: {
     'project/:id': { authorize: ({ user, params }) => members.get(`${user.id} ${params.id}`) ?? false },
+    // Without rows; tells who is there.
+    'hall/:id': {
+      authorize: ({ user, params }) => members.get(`${user.id} ${params.id}`) ?? false,
+      presence: true,
+      broadcasts: ['member'],
+    },
   },
   collections: {
     items: collection<{ id: number; title: string; cost?: string }>({

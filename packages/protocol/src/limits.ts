@@ -24,6 +24,9 @@ export const mutationLengthMax = 128
 /** Longest name of a resource, in UTF-16 units. */
 export const resourceLengthMax = 256
 
+/** Longest name of a broadcast's event, in UTF-16 units. */
+export const eventLengthMax = 64
+
 /** Longest text of what a holder is doing, in UTF-16 units. */
 export const doingLengthMax = 100
 

@@ -1,8 +1,9 @@
 import { assertChannel } from './channel.ts'
 import { LockstepError } from './errors.ts'
 import { doingLengthMax, leaseMsLeast, leaseMsMax, lockWaitMsMax, resourceLengthMax } from './limits.ts'
-import type { LockRequest } from './messages.ts'
+import type { LockRequest } from './lock-messages.ts'
 import { parseObject } from './parse-object.ts'
+import { isText } from './text.ts'
 import { wrong } from './wrong-field.ts'
 
 /** What a request over HTTP may ask of locks. */
@@ -59,13 +60,6 @@ export function readLock(fields: Fields): Omit<LockRequest, 'type' | 'id'> {
     ...(waitMs !== undefined && { waitMs }),
     ...(ask !== undefined && { ask }),
   }
-}
-
-/** Text that people may be shown: neither control characters nor halves of characters. */
-function isText(value: unknown, lengthMax: number): value is string {
-  return (
-    typeof value === 'string' && value.length <= lengthMax && value.isWellFormed() && !/\p{Cc}/u.test(value)
-  )
 }
 
 function isWithin(value: number, least: number, most: number): boolean {

@@ -4,6 +4,7 @@ import { tokenLengthMax } from './limits.ts'
 import type { ClientMessage } from './messages.ts'
 import { readLock, readPlace } from './parse-lock.ts'
 import { parseObject } from './parse-object.ts'
+import { readBroadcast, readState } from './parse-presence.ts'
 import { encodePosition, parsePosition } from './position.ts'
 import { wrong } from './wrong-field.ts'
 
@@ -64,6 +65,10 @@ function readMessage(fields: ReadonlyMap<string, unknown>): ClientMessage {
     }
     case 'barrier':
       return { type, id: readId(fields) }
+    case 'presence':
+      return { type, id: readId(fields), ...readState(fields) }
+    case 'broadcast':
+      return { type, id: readId(fields), ...readBroadcast(fields) }
     case 'lock':
       return { type, id: readId(fields), ...readLock(fields) }
     case 'unlock':

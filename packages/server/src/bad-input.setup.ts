@@ -36,6 +36,7 @@ export interface Scene {
 const sync = defineSync({
   channels: {
     'project/:project': { authorize: ({ user, params }) => user.id === 'alice' || params.project === '1' },
+    'hall/:hall': { authorize: ({ params }) => params.hall === '1', presence: true, broadcasts: true },
   },
   collections: {
     items: { table: 'items', channel: 'project/:project_id', columns: ['id', 'title', 'project_id'] },

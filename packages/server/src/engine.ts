@@ -17,6 +17,7 @@ import { Requests } from './hub/requests.ts'
 import type { Limits } from './limits.ts'
 import { MemoryLocks } from './lock/memory.ts'
 import { MemoryLog } from './log/memory.ts'
+import { MemoryPresence } from './presence/memory.ts'
 import { Router } from './routing/router.ts'
 import type { Logger } from './runtime/logger.ts'
 import type { Runtime } from './runtime/runtime.ts'
@@ -62,6 +63,7 @@ export class Engine {
   readonly snapshots: SnapshotStore
   readonly sessions: Sessions<Connection>
   readonly locks: MemoryLocks
+  readonly presence: MemoryPresence
   readonly #parts: EngineParts
   readonly #teller: SessionTeller
   readonly #webSockets: WebSocketTransport
@@ -101,12 +103,14 @@ export class Engine {
       },
     })
     this.locks = new MemoryLocks(runtime, limits)
+    this.presence = new MemoryPresence(runtime, limits)
     this.hub = new Hub({
       sync,
       log: this.log,
       sessions: this.sessions,
       teller,
       locks: this.locks,
+      presence: this.presence,
       showUser: parts.showUser ?? (() => null),
       runtime,
       logger,

@@ -29,6 +29,18 @@ export interface Limits {
   readonly locksPerSessionMax: number
   /** Sessions that wait for one lock. */
   readonly lockWaitersMax: number
+  /** Least time between two messages on who is in a channel. */
+  readonly presenceMs: number
+  /** What a session says of itself, as JSON. */
+  readonly presenceBytesMax: number
+  /** Sessions of a channel that are told by name. */
+  readonly presenceMax: number
+  /** Data of a broadcast, as JSON. */
+  readonly broadcastBytesMax: number
+  /** Broadcasts of one connection; twice as many at once. */
+  readonly broadcastsPerSecond: number
+  /** Broadcasts in one channel. */
+  readonly channelBroadcastsPerSecond: number
   readonly tokenTtlMs: number
   readonly connectionsMax: number
   readonly subscriptionsMax: number
@@ -59,6 +71,12 @@ export const defaultLimits: Limits = {
   locksMax: 100_000,
   locksPerSessionMax: 1_000,
   lockWaitersMax: 100,
+  presenceMs: 100,
+  presenceBytesMax: 4_096,
+  presenceMax: 2_000,
+  broadcastBytesMax: 1_024,
+  broadcastsPerSecond: 20,
+  channelBroadcastsPerSecond: 200,
   tokenTtlMs: 3_600_000,
   connectionsMax: 100_000,
   subscriptionsMax: 1_000,

@@ -71,7 +71,7 @@ export interface SyncServerOptions {
   /** Name of the replication slot and publication. Default: `lockstep_` and the database's name. */
   readonly slot?: string
   readonly limits?: Partial<Limits>
-  /** What others are shown of a user beside its locks, e.g. `({ name }) => ({ name })`. Default: nothing. */
+  /** What others are shown of a user, beside its locks and its presence, e.g. `({ name }) => ({ name })`. Default: nothing. */
   readonly showUser?: (user: User) => Json
   /** Hears of the life of each session, and may refuse a subscribe. @see docs/protocol.md S5 */
   readonly onSession?: SessionHook
@@ -129,6 +129,8 @@ export interface SyncServerStatus {
   readonly snapshots: SnapshotStatus
   readonly sessions: number
   readonly locks: { readonly held: number; readonly waiting: number }
+  /** Sessions in channels that tell who is there. */
+  readonly present: number
   readonly connections: number
   readonly subscriptions: number
   /** Subscriptions that are behind the log because their connection is slow. */
@@ -269,7 +271,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
       },
       issueSession: (user, channels) => engine.issueSession(user, channels),
       locks: lockEndpoint({
-        locking: engine.hub.locking,
+        locking: engine.hub.beside.locking,
         authenticate,
         verifyToken: (token) => engine.verifyToken(token),
         sessionOf: (id) => engine.sessions.get(id),
@@ -331,6 +333,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
         snapshots: engine.snapshots.status(),
         sessions: engine.sessions.size,
         locks: engine.locks.status(),
+        ...engine.presence.status(),
         ...engine.hub.status(),
       }),
       drain() {

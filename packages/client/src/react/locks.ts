@@ -11,6 +11,7 @@ import {
   locksOf,
   type ShownLock,
 } from '../locks/index.ts'
+import type { NamedChannel } from './named-channel.ts'
 import { useClient } from './provider.ts'
 
 /** A resource as one component sees it. */
@@ -28,11 +29,6 @@ export interface LockView {
   /** Takes the lock. Resolves with whether it is held: a refusal shows in `phase`, or in `holder`. */
   acquire(options?: LockOptions): Promise<boolean>
   release(): void
-}
-
-/** As much of a channel as these hooks need: any channel has it. */
-export interface NamedChannel {
-  readonly name: string
 }
 
 /** A resource of a channel that the page is subscribed to. The own lock is let go when the component goes. */

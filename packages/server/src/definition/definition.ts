@@ -23,6 +23,13 @@ export interface ChannelRule {
   }): Audience | Promise<Audience>
   /** Whether its subscribers may lock resources; they may unless this says no. @see docs/protocol.md K1 */
   readonly locks?: boolean
+  /** Whether its subscribers are told who else is there. Default: no. @see docs/protocol.md N1 */
+  readonly presence?: boolean
+  /**
+   * Whether its subscribers, or those of these audiences, may tell each other what nobody keeps: pointers, who is
+   * typing. Default: nobody. @see docs/protocol.md N5
+   */
+  readonly broadcasts?: boolean | readonly string[]
 }
 
 export interface CollectionRule<R = unknown> {

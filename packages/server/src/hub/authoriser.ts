@@ -40,6 +40,11 @@ export class Authoriser {
     }
   }
 
+  /** What the definition says of a channel; undefined: it declares none of this name. */
+  ruleOf(channel: string): ChannelRule | undefined {
+    return this.#sync.channels.find(({ pattern }) => matchChannel(pattern, channel) !== undefined)?.rule
+  }
+
   /**
    * The audience as which the asker sees the channel, and the channel's rule; undefined where it may not, where no such channel
    * is declared, and where the rule throws: from outside these are one and the same.

@@ -12,14 +12,12 @@ import type { SessionClaims } from '../session/session.ts'
 import { Admission } from './admission.ts'
 import { Authoriser } from './authoriser.ts'
 import { Batch } from './batch.ts'
+import { Beside } from './beside.ts'
 import type { Carrier } from './carrier.ts'
 import { catchUp, fallBehind, leaveBehind, sendInOrder } from './catch-up.ts'
 import { Connection } from './connection.ts'
 import { confirmedBatch, Fanout } from './fanout.ts'
 import { Heartbeat } from './heartbeat.ts'
-import { Locking } from './locking.ts'
-import { Notices } from './notices.ts'
-import { Occupancy } from './occupancy.ts'
 import type { HubParts } from './parts.ts'
 import { askAgain } from './reauthorisation.ts'
 import { SubscriberLists } from './subscriber-list.ts'
@@ -31,14 +29,12 @@ import { anyView, Subscription } from './subscription.ts'
  */
 export class Hub implements LogReader {
   readonly connections: Set<Connection> = new Set()
-  readonly locking: Locking
+  readonly beside: Beside
   readonly #parts: HubParts
   readonly #lists = new SubscriberLists()
   readonly #fanout: Fanout
   readonly #authoriser: Authoriser
   readonly #admission: Admission
-  readonly notices: Notices
-  readonly #occupancy: Occupancy
   readonly #heartbeat: Heartbeat
   #closing = false
   #resets = 0
@@ -52,16 +48,7 @@ export class Hub implements LogReader {
       reload: (subscription, reason) => this.#reload(subscription, reason),
       confirm: (writer, lsn) => this.#confirm(writer, lsn),
     })
-    this.notices = new Notices(this.#lists, parts.runtime, () => this.flush())
-    const { locks, sessions, runtime, limits } = parts
-    this.#occupancy = new Occupancy({ locks, runtime, logoutMs: limits.logoutMs })
-    this.locking = new Locking({
-      locks,
-      sessions,
-      notices: this.notices,
-      authoriser: this.#authoriser,
-      showUser: (user) => parts.showUser(user),
-    })
+    this.beside = new Beside(parts, this.#lists, this.#authoriser, () => this.flush())
     this.#heartbeat = new Heartbeat(this.connections, parts, {
       flush: () => this.flush(),
       renewToken: (connection) => this.#renewToken(connection),
@@ -129,7 +116,7 @@ export class Hub implements LogReader {
     connection.missed = undefined
     this.connections.delete(connection)
     const { session } = connection
-    if (session?.connection === connection) this.#occupancy.gone(session)
+    if (session?.connection === connection) this.beside.occupancy.gone(session)
     this.#parts.sessions.disconnect(connection)
   }
 
@@ -138,7 +125,7 @@ export class Hub implements LogReader {
     if (this.#parts.teller.isBehind(claims.session)) throw new LockstepError('unavailable')
     const { session, replaced, restored } = this.#parts.sessions.connect(claims, connection)
     if (replaced !== undefined && replaced !== connection) {
-      this.#occupancy.carry(session, replaced.subscriptions.keys())
+      this.beside.occupancy.carry(session, replaced.subscriptions.keys())
       replaced.fail(new LockstepError('replaced'))
       this.disconnect(replaced)
     }
@@ -183,7 +170,8 @@ export class Hub implements LogReader {
     }
     const { audience, view, rule, operations } = answer
     subscription.rule = rule
-    this.#occupancy.enter(session, channel)
+    this.beside.occupancy.enter(session, channel)
+    this.beside.attendance.enter(session, subscription)
     if (operations.length > 0) subscription.greeting = operations
     subscription.audience = audience
     subscription.view = view
@@ -220,7 +208,7 @@ export class Hub implements LogReader {
 
   /** Asks again whether this user's sessions may see their channels; what they lost goes at once (G9). */
   async reauthorize(userId: string | number): Promise<void> {
-    const asked: Promise<void>[] = [this.locking.reauthorize(userId)]
+    const asked: Promise<void>[] = [this.beside.locking.reauthorize(userId)]
     for (const session of this.#parts.sessions.values()) {
       // An id comes as text from an address and as a number from a row; asking once too often does no harm.
       if (String(session.user.id) !== String(userId) || session.connection === undefined) continue
@@ -270,7 +258,7 @@ export class Hub implements LogReader {
   #goOn(connection: Connection): void {
     this.flush()
     const { log, runtime } = this.#parts
-    catchUp(connection, { log, runtime, notices: this.notices }, (subscription, reason) =>
+    catchUp(connection, { log, runtime, notices: this.beside.notices }, (subscription, reason) =>
       this.#reload(subscription, reason),
     )
   }
@@ -345,7 +333,7 @@ export class Hub implements LogReader {
   /** The session is not in the channel any more, and has nothing there. */
   #lose(connection: Connection, channel: string): void {
     this.#remove(connection, channel)
-    if (connection.session !== undefined) this.#occupancy.leave(connection.session, channel)
+    if (connection.session !== undefined) this.beside.occupancy.leave(connection.session, channel)
   }
 
   #remove(connection: Connection, channel: string): void {

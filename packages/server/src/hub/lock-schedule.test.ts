@@ -77,7 +77,7 @@ async function run(seed: number, taken: number): Promise<void> {
       const waitMs = pick(3) === 0 ? 2_000 : 0
       const ask = waitMs > 0 && pick(2) === 0
       const leaseMs = pick(4) === 0 ? { leaseMs: 1_000 + pick(5_000) } : {}
-      void room.hub.locking.lock(visitor.connection, {
+      void room.hub.beside.locking.lock(visitor.connection, {
         type: 'lock',
         id: 1,
         ...place,
@@ -89,14 +89,14 @@ async function run(seed: number, taken: number): Promise<void> {
       // Mostly whoever holds it; now and then somebody else tries.
       const [held] = pick(10) === 0 ? [] : room.locks.current(place.channel, [place.resource])
       const holder = visitors.get(Number(held?.session.slice(1))) ?? visitor
-      void room.hub.locking.unlock(holder.connection, { type: 'unlock', id: 2, ...place })
+      void room.hub.beside.locking.unlock(holder.connection, { type: 'unlock', id: 2, ...place })
     } else if (action < 88) {
       const asked = visitor.got.find((message) => message.type === 'asked')
       if (asked !== undefined) {
         visitor.got.length = 0
         const { channel, resource, session } = asked
         const answer = { type: 'answer', id: 3, channel, resource, session, yield: pick(2) === 0 } as const
-        void room.hub.locking.answer(visitor.connection, answer)
+        void room.hub.beside.locking.answer(visitor.connection, answer)
       }
     } else if (action < 93) {
       room.hub.disconnect(visitor.connection)

@@ -5,11 +5,11 @@ import { Room, settle, type Visitor } from './room.setup.ts'
 const place = { channel: 'room/1', resource: 'items/17' } as const
 
 function lock(room: Room, visitor: Visitor, more: Partial<LockRequest> = {}): Promise<void> {
-  return room.hub.locking.lock(visitor.connection, { type: 'lock', id: 9, ...place, ...more })
+  return room.hub.beside.locking.lock(visitor.connection, { type: 'lock', id: 9, ...place, ...more })
 }
 
 function unlock(room: Room, visitor: Visitor, resource: string = place.resource): Promise<void> {
-  return room.hub.locking.unlock(visitor.connection, { type: 'unlock', id: 9, ...place, resource })
+  return room.hub.beside.locking.unlock(visitor.connection, { type: 'unlock', id: 9, ...place, resource })
 }
 
 /** A visitor that is live in some channels, and has read what that brought. */
@@ -139,10 +139,10 @@ describe('locks as subscribers see them', () => {
     await lock(room, holder)
     await endTurn(room)
     holder.got.length = 0
-    room.hub.notices.look(holder.connection, 3, 'room/1')
+    room.hub.beside.notices.look(holder.connection, 3, 'room/1')
     expect(holder.heard).toEqual(['current_locks room/1', 'done'])
     expect(locksOf(holder)).toEqual({ 'items/17': 's1' })
-    room.hub.notices.look(holder.connection, 4, 'room/2')
+    room.hub.beside.notices.look(holder.connection, 4, 'room/2')
     expect(errorsOf(holder)).toEqual(['no_channel'])
   })
 
@@ -164,9 +164,14 @@ describe('who may lock', () => {
     const answers: ServerMessage[] = []
     for (const channel of ['room/2', 'nothing', 'room/%00', '__proto__']) {
       await lock(room, visitor, { channel })
-      await room.hub.locking.unlock(visitor.connection, { type: 'unlock', id: 9, channel, resource: 'x' })
+      await room.hub.beside.locking.unlock(visitor.connection, {
+        type: 'unlock',
+        id: 9,
+        channel,
+        resource: 'x',
+      })
       const answer = { type: 'answer', id: 9, channel, resource: 'x', session: 's', yield: true } as const
-      await room.hub.locking.answer(visitor.connection, answer)
+      await room.hub.beside.locking.answer(visitor.connection, answer)
     }
     for (const message of visitor.got) {
       if (message.type === 'error') answers.push({ ...message, channel: '' })
@@ -284,7 +289,7 @@ describe('asking the holder', () => {
     const asked = { type: 'asked', session: 's2', by: { id: 1 }, doing: 'moving', waitMs: 5_000, ...place }
     expect(holder.got.at(-2)).toEqual(asked)
     expect(other.heard).not.toContain('asked room/1')
-    await room.hub.locking.answer(holder.connection, {
+    await room.hub.beside.locking.answer(holder.connection, {
       type: 'answer',
       id: 10,
       ...place,

@@ -33,6 +33,7 @@ const leaseMsDefault = 60_000
 
 /** Locks for connections and for requests over HTTP, and what subscribers hear of them. @see docs/protocol.md K1 */
 export class Locking implements LockReader, NoticeSource {
+  readonly restMs = 0
   readonly #parts: LockingParts
 
   constructor(parts: LockingParts) {

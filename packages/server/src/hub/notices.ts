@@ -8,26 +8,37 @@ import type { Subscription } from './subscription.ts'
 
 /** What a channel's subscribers are told beside its transactions: a state of named entries, in no log. */
 export interface NoticeSource {
+  /** Least time between two messages of changes of a channel, in ms; 0: once per turn. */
+  readonly restMs: number
   /** Everything, as it stands; undefined: this channel has none of it. */
   current(channel: string): ServerMessage | undefined
   /** These entries, as they stand. */
   changes(channel: string, names: ReadonlySet<string>): ServerMessage
 }
 
+/** Changes of one channel that are yet to be told. */
+interface Pending {
+  names: Set<string>
+  /** It was told of others a moment ago. */
+  resting: boolean
+}
+
 /** Channels whose encoded state is kept for the next who comes. */
 const keptMax = 1_000
 
 /**
- * Tells subscribers of channels' states: changes once per turn, in one frame for all; everything to whoever
- * becomes live. Nothing waits for a slow connection: what it missed is made up by everything, when it has room.
+ * Tells subscribers of channels' states: changes once per turn, or not more often than a source wants, in one
+ * frame for all; everything to whoever becomes live. Nothing waits for a slow connection: what it missed is made up by
+ * everything, when it has room.
  */
 export class Notices {
   readonly #lists: SubscriberLists
   readonly #runtime: Runtime
   readonly #flushChanges: () => void
-  readonly #sources: NoticeSource[] = []
-  readonly #dirty = new Map<NoticeSource, Map<string, Set<string>>>()
-  readonly #kept = new Map<string, readonly Frame[]>()
+  readonly #pending = new Map<NoticeSource, Map<string, Pending>>()
+  readonly #kept = new Map<NoticeSource, Map<string, Frame>>()
+  /** What is told at the end of the turn. */
+  readonly #due = new Map<Pending, { source: NoticeSource; channel: string }>()
   #scheduled = false
 
   /** `flushChanges`: sends the transactions that are at hand. */
@@ -38,16 +49,23 @@ export class Notices {
   }
 
   add(source: NoticeSource): void {
-    this.#sources.push(source)
+    this.#pending.set(source, new Map())
+    this.#kept.set(source, new Map())
   }
 
   /** An entry has changed, come or gone. */
   touch(source: NoticeSource, channel: string, name: string): void {
-    this.#kept.delete(channel)
-    const channels = this.#dirty.get(source) ?? new Map<string, Set<string>>()
-    this.#dirty.set(source, channels)
-    const names = channels.get(channel) ?? new Set()
-    channels.set(channel, names.add(name))
+    const channels = this.#pending.get(source)
+    const pending = channels?.get(channel) ?? { names: new Set(), resting: false }
+    channels?.set(channel, pending)
+    pending.names.add(name)
+    // Whoever comes in the meantime gets what was so at the last message, and the changes with all others.
+    if (!pending.resting) this.#dueNow(source, channel, pending)
+  }
+
+  #dueNow(source: NoticeSource, channel: string, pending: Pending): void {
+    this.#kept.get(source)?.delete(channel)
+    this.#due.set(pending, { source, channel })
     if (this.#scheduled) return
     this.#scheduled = true
     this.#runtime.endOfTurn(() => {
@@ -58,16 +76,17 @@ export class Notices {
 
   /** Everything of a channel, encoded once for all who come until something changes. */
   everything(channel: string): readonly Frame[] {
-    let frames = this.#kept.get(channel)
-    if (frames === undefined) {
-      frames = this.#sources.flatMap((source) => {
+    return [...this.#kept].flatMap(([source, kept]) => {
+      let frame = kept.get(channel)
+      if (frame === undefined) {
         const message = source.current(channel)
-        return message === undefined ? [] : [encodeFrame(JSON.stringify(message))]
-      })
-      if (this.#kept.size >= keptMax) this.#kept.clear()
-      this.#kept.set(channel, frames)
-    }
-    return frames
+        if (message === undefined) return []
+        frame = encodeFrame(JSON.stringify(message))
+        if (kept.size >= keptMax) kept.clear()
+        kept.set(channel, frame)
+      }
+      return frame
+    })
   }
 
   /** Everything of a channel, for a connection that asks to be told once more. */
@@ -90,10 +109,25 @@ export class Notices {
   #flush(): void {
     // What was committed before is told before.
     this.#flushChanges()
-    for (const [source, channels] of this.#dirty) {
-      for (const [channel, names] of channels) this.#tell(channel, source.changes(channel, names))
+    const due = [...this.#due]
+    this.#due.clear()
+    for (const [pending, { source, channel }] of due) {
+      const { names } = pending
+      pending.names = new Set()
+      this.#kept.get(source)?.delete(channel)
+      this.#tell(channel, source.changes(channel, names))
+      if (source.restMs === 0) this.#pending.get(source)?.delete(channel)
+      else {
+        pending.resting = true
+        this.#runtime.timer(source.restMs, () => this.#rested(source, channel, pending))
+      }
     }
-    this.#dirty.clear()
+  }
+
+  #rested(source: NoticeSource, channel: string, pending: Pending): void {
+    pending.resting = false
+    if (pending.names.size > 0) this.#dueNow(source, channel, pending)
+    else this.#pending.get(source)?.delete(channel)
   }
 
   #tell(channel: string, message: ServerMessage): void {

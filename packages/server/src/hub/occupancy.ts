@@ -1,9 +1,11 @@
 import type { Locks } from '../lock/lock.ts'
+import type { Presence } from '../presence/presence.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 import type { Session } from '../session/session.ts'
 
 export interface OccupancyParts {
   readonly locks: Locks
+  readonly presence: Presence
   readonly runtime: Runtime
   /** How long a session may take to subscribe anew over a connection that replaces another. */
   readonly logoutMs: number
@@ -15,8 +17,8 @@ interface Carried {
 }
 
 /**
- * What sessions have of channels beside rows, and lose with them: their locks. A session that only changes its
- * connection keeps it, in the channels that it subscribes to again.
+ * What sessions have of channels beside rows, and lose with them: locks and presence. A session that only changes its
+ * connection keeps them, in the channels that it subscribes to again.
  */
 export class Occupancy {
   readonly #parts: OccupancyParts
@@ -35,6 +37,7 @@ export class Occupancy {
   leave(session: Session, channel: string): void {
     this.#carried.get(session)?.channels.delete(channel)
     void this.#parts.locks.leave(session.id, channel)
+    void this.#parts.presence.leave(session.id, channel)
   }
 
   /** A newer connection has taken the place of one with these channels. */
@@ -54,5 +57,6 @@ export class Occupancy {
     this.#carried.get(session)?.timer.cancel()
     this.#carried.delete(session)
     void this.#parts.locks.leave(session.id)
+    void this.#parts.presence.leave(session.id)
   }
 }

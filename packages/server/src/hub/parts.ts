@@ -4,6 +4,7 @@ import type { Limits } from '../limits.ts'
 import type { Locks } from '../lock/lock.ts'
 import type { Frame } from '../log/frame.ts'
 import type { Log } from '../log/log.ts'
+import type { Presence } from '../presence/presence.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { SessionClaims, Sessions } from '../session/session.ts'
@@ -25,6 +26,7 @@ export interface HubParts {
   barrier(): Promise<number>
   issueToken(claims: Omit<SessionClaims, 'expiresAt'>): { token: string; expiresAt: number }
   readonly locks: Locks
+  readonly presence: Presence
   /** What others are shown of a user. */
   showUser(user: User): Json
   /** Whether what `authorize` has thrown may pass: such an error is no answer. */

@@ -74,16 +74,22 @@ export class Requests {
         this.#started(connection, hub.barrier(connection, message.id))
         break
       case 'look':
-        hub.notices.look(connection, message.id, message.channel)
+        hub.beside.notices.look(connection, message.id, message.channel)
+        break
+      case 'presence':
+        this.#started(connection, hub.beside.attendance.update(connection, message))
+        break
+      case 'broadcast':
+        hub.beside.broadcasts.take(connection, message)
         break
       case 'lock':
-        this.#started(connection, hub.locking.lock(connection, message))
+        this.#started(connection, hub.beside.locking.lock(connection, message))
         break
       case 'unlock':
-        this.#started(connection, hub.locking.unlock(connection, message))
+        this.#started(connection, hub.beside.locking.unlock(connection, message))
         break
       case 'answer':
-        this.#started(connection, hub.locking.answer(connection, message))
+        this.#started(connection, hub.beside.locking.answer(connection, message))
         break
     }
   }

@@ -6,6 +6,7 @@ import { defaultLimits, type Limits } from '../limits.ts'
 import { MemoryLocks } from '../lock/memory.ts'
 import { encodeFrame, type Frame } from '../log/frame.ts'
 import { MemoryLog } from '../log/memory.ts'
+import { MemoryPresence } from '../presence/memory.ts'
 import { silentLogger } from '../runtime/logger.ts'
 import { VirtualRuntime } from '../runtime/virtual.ts'
 import type { SessionHook } from '../session/event.ts'
@@ -22,6 +23,7 @@ export class Room {
   readonly log: MemoryLog
   readonly hub: Hub
   readonly locks: MemoryLocks
+  readonly presence: MemoryPresence
   readonly sessions: Sessions<Connection>
   readonly limits: Limits
   authorize: (channel: string) => Audience | Promise<Audience> = () => true
@@ -35,7 +37,14 @@ export class Room {
   constructor(limits: Partial<Limits> = {}, onSession?: SessionHook) {
     const sync = compileSync(
       defineSync({
-        channels: { 'room/:room': { authorize: ({ channel }) => this.authorize(channel) } },
+        channels: {
+          'room/:room': { authorize: ({ channel }) => this.authorize(channel) },
+          'hall/:hall': {
+            authorize: ({ channel }) => this.authorize(channel),
+            presence: true,
+            broadcasts: ['member'],
+          },
+        },
         collections: {
           rooms: {
             table: 'rooms',
@@ -59,6 +68,7 @@ export class Room {
       tell: (session, effect) => teller.tell(session, effect),
     })
     this.locks = new MemoryLocks(this.runtime, this.limits)
+    this.presence = new MemoryPresence(this.runtime, this.limits)
     this.hub = new Hub({
       sync,
       log: this.log,
@@ -69,6 +79,7 @@ export class Room {
       limits: this.limits,
       snapshot: (channel, view) => this.#snapshot(channel, view),
       locks: this.locks,
+      presence: this.presence,
       showUser: ({ id }) => ({ id }),
       barrier: () => this.barrier(),
       issueToken: () => ({ token: 'token', expiresAt: this.runtime.now() + this.limits.tokenTtlMs }),

@@ -6,6 +6,7 @@ import { defaultLimits } from '../limits.ts'
 import { MemoryLocks } from '../lock/memory.ts'
 import { encodeFrame, type Frame } from '../log/frame.ts'
 import { MemoryLog } from '../log/memory.ts'
+import { MemoryPresence } from '../presence/memory.ts'
 import type { RoutedTransaction } from '../routing/routing.ts'
 import { silentLogger } from '../runtime/logger.ts'
 import { VirtualRuntime } from '../runtime/virtual.ts'
@@ -74,6 +75,7 @@ export class World {
       limits,
       snapshot: (channel, view) => this.snapshot(channel, view),
       locks: new MemoryLocks(this.runtime, limits),
+      presence: new MemoryPresence(this.runtime, limits),
       showUser: ({ id }) => ({ id }),
       barrier: () => this.barrier(),
       issueToken: () => ({ token: 'token', expiresAt: this.runtime.now() + 3_600_000 }),

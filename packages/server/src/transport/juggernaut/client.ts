@@ -153,7 +153,7 @@ export class JuggernautClient implements Carrier {
         // Before anything that was missed, so not where the hub would say it.
         const subscription = this.#connection.subscriptions.get(message.channel)
         const id = this.#from ?? idAt(this.#parts.position())
-        this.#tellLocks(this.#parts.hub.locking.current(message.channel), id, chunks)
+        this.#tellLocks(this.#parts.hub.beside.locking.current(message.channel), id, chunks)
         for (const operation of subscription?.greeting ?? [])
           chunks.push(messageBytes(id, operation, undefined))
         if (subscription !== undefined) subscription.greeting = undefined

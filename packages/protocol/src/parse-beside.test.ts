@@ -70,6 +70,39 @@ describe('messages about locks', () => {
   })
 })
 
+describe('messages about presence', () => {
+  it.each([
+    [{ type: 'presence', id: 1, channel: 'project/1', state: null }],
+    [{ type: 'presence', id: 1, channel: 'project/1', state: { page: ['a', 1, true] } }],
+    [{ type: 'broadcast', id: 1, channel: 'project/1', event: 'pointer', data: { x: 1 } }],
+  ])('N2, N5: %j is read', (message) => {
+    expect(parseClientMessage(JSON.stringify({ ...message, later: 1 }))).toEqual(message)
+  })
+
+  it.each<[string, string, string]>([
+    ['without a state', '"type":"presence","channel":"a"', 'bad_request'],
+    ['of no channel', '"type":"presence","channel":"a//b","state":1', 'bad_channel'],
+    ['without data', '"type":"broadcast","channel":"a","event":"x"', 'bad_request'],
+    ['without an event', '"type":"broadcast","channel":"a","data":1', 'bad_request'],
+    ['with an empty event', '"type":"broadcast","channel":"a","event":"","data":1', 'bad_request'],
+    [
+      'with an event of 65 letters',
+      `"type":"broadcast","channel":"a","event":"${'x'.repeat(65)}","data":1`,
+      'bad_request',
+    ],
+    ['with half a character', '"type":"broadcast","channel":"a","event":"\\ud800","data":1', 'bad_request'],
+  ])('N2, N5: %s is refused', (_what, fields, code) => {
+    expect(codeOf(() => parseClientMessage(`{"id":1,${fields}}`))).toBe(code)
+  })
+
+  it('N2: a state keeps __proto__ as a plain name', () => {
+    const message = parseClientMessage(
+      '{"type":"presence","id":1,"channel":"a","state":{"__proto__":{"x":1}}}',
+    )
+    expect(JSON.stringify(message)).toContain('"state":{"__proto__":{"x":1}}')
+  })
+})
+
 describe('the body of a request about locks', () => {
   it('K7: is a message without id, and without waiting', () => {
     expect(parseLockOrder(JSON.stringify({ type: 'lock', ...place, doing: 'x' }))).toEqual({

@@ -1,0 +1,7 @@
+export {
+  type BroadcastListener,
+  type ChannelPresence,
+  type Person,
+  type PresenceOptions,
+  presenceOf,
+} from './presence.ts'

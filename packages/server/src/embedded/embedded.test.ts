@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -191,6 +191,7 @@ describe('the end of the process that started it', () => {
       await eventually(() => expect(maker.exitCode ?? maker.signalCode).not.toBe(null))
       const cluster = await startEmbeddedPostgres({ dataDir, logger })
       expect(await ask(cluster.url, 'SELECT 1 AS one')).toEqual({ one: 1 })
+      expect(await readdir(folder)).toEqual(['data'])
       await cluster.stop()
     },
   )

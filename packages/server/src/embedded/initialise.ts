@@ -39,7 +39,9 @@ export async function initialise(
   await mkdir(dataDir, { recursive: true })
   // Somebody else's files would be refused by initdb, and must not be cleared away later.
   if ((await readdir(dataDir)).length === 0) await writeFile(unfinished, `${process.pid}\n`)
-  const waiting = `${dataDir}.password-${randomBytes(6).toString('hex')}`
+  // Always of the same name, so that an interrupted start leaves none behind for good.
+  const waiting = `${dataDir}.password`
+  await rm(waiting, { force: true })
   await writeFile(waiting, `${password}\n`, { mode: 0o600 })
   try {
     if (account !== undefined) await chown(waiting, account.uid, account.gid)

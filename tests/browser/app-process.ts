@@ -9,8 +9,8 @@ export interface AppProcess {
   readonly address: string
   readonly port: number
   readonly sql: Sql
-  /** SIGKILL, and a new process on the same port and database. */
-  killAndRestart(): Promise<void>
+  /** SIGKILL, and a new process on the same port and database; `between` happens while there is none. */
+  killAndRestart(between?: () => Promise<void>): Promise<void>
   stop(): Promise<void>
 }
 
@@ -24,10 +24,11 @@ export async function startApp(name: string): Promise<AppProcess> {
     address: `http://127.0.0.1:${port}`,
     port,
     sql,
-    async killAndRestart() {
+    async killAndRestart(between) {
       const ended = once(child, 'exit')
       child.kill('SIGKILL')
       await ended
+      await between?.()
       child = await launch(name, database.url, port)
     },
     async stop() {

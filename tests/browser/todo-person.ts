@@ -3,6 +3,9 @@ import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } fr
 import type { Sql } from 'postgres'
 import { expect } from 'vitest'
 
+/** For `eventually`: as long as pages wait. */
+export const patient = { timeoutMs: 60_000 } as const
+
 export type Variant = 'faye' | 'native'
 
 /** One signed-in person with a browser of their own, for pages of either variant. */
@@ -23,6 +26,8 @@ export class TodoPerson {
     options: BrowserContextOptions = {},
   ): Promise<TodoPerson> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+    // Bounds what a slow machine may take; everything ends as soon as it is so.
+    context.setDefaultTimeout(patient.timeoutMs)
     const page = await context.newPage()
     await page.goto(`${address}/sign-in`)
     await page.getByLabel('E-mail').fill(email)
@@ -172,18 +177,13 @@ export class TodoPage {
 }
 
 /** Waits until every page shows a list's rows as the database has them, in order, none twice. */
-export async function expectAsInDatabase(
-  pages: readonly TodoPage[],
-  sql: Sql,
-  listId = 1,
-  timeoutMs = 20_000,
-): Promise<void> {
+export async function expectAsInDatabase(pages: readonly TodoPage[], sql: Sql, listId = 1): Promise<void> {
   await eventually(
     async () => {
       const rows = await sql<ShownTodo[]>`
         select title, done from todo_app.todos where list_id = ${listId} order by id`
       for (const page of pages) expect(await page.todos()).toEqual([...rows])
     },
-    { timeoutMs, everyMs: 50 },
+    { ...patient, everyMs: 50 },
   )
 }

@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type AppProcess, startApp } from './app-process.ts'
 import { faultsOf } from './axe.ts'
-import { TodoPerson } from './todo-person.ts'
+import { patient, TodoPerson } from './todo-person.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
 
@@ -94,7 +94,7 @@ describe.skipIf(withoutBrowser())('the todo lists', () => {
 
     await tabTo(page, 'checkbox', 'By hand')
     await keyboard.press('Space')
-    await eventually(() => other.todo('By hand').getByRole('checkbox').isChecked())
+    await eventually(() => other.todo('By hand').getByRole('checkbox').isChecked(), patient)
 
     await tabTo(page, 'button', 'Rename By hand')
     await keyboard.press('Enter')
@@ -107,7 +107,7 @@ describe.skipIf(withoutBrowser())('the todo lists', () => {
     await keyboard.press('Enter')
     await other.todo('By both hands').waitFor({ state: 'detached' })
     // It does not fall back to the top of the page.
-    await eventually(async () => expect(await focused(page)).toBe('textbox New todo'))
+    await eventually(async () => expect(await focused(page)).toBe('textbox New todo'), patient)
 
     await tabTo(page, 'button', 'Rename this list')
     await keyboard.press('Enter')
@@ -118,7 +118,7 @@ describe.skipIf(withoutBrowser())('the todo lists', () => {
     await tabTo(page, 'textbox', 'New list')
     await keyboard.type('Typed list')
     await keyboard.press('Enter')
-    await eventually(async () => expect(await other.lists()).toContain('Typed list'))
+    await eventually(async () => expect(await other.lists()).toContain('Typed list'), patient)
     await tabTo(page, 'link', 'Typed list, 0 open')
     await keyboard.press('Enter')
     await page.getByRole('heading', { name: 'Typed list' }).waitFor()
@@ -129,7 +129,7 @@ describe.skipIf(withoutBrowser())('the todo lists', () => {
     await keyboard.press('Shift+Tab')
     await keyboard.press('Enter')
     await page.getByRole('heading', { name: 'This list is gone' }).waitFor()
-    await eventually(async () => expect(await other.lists()).not.toContain('Typed list'))
+    await eventually(async () => expect(await other.lists()).not.toContain('Typed list'), patient)
 
     await tabTo(page, 'link', 'Faye')
     await keyboard.press('Enter')

@@ -2,7 +2,7 @@ import { eventually, launchChromium, withoutBrowser } from '@lockstep/testing'
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type AppProcess, startApp } from './app-process.ts'
-import { expectAsInDatabase, type TodoPage, TodoPerson, type Variant } from './todo-person.ts'
+import { expectAsInDatabase, patient, type TodoPage, TodoPerson, type Variant } from './todo-person.ts'
 
 // Many pages and a machine that may be slow: all that is waited for ends as soon as it is so.
 vi.setConfig({ testTimeout: 120_000 })
@@ -56,7 +56,8 @@ describe.skipIf(withoutBrowser())('two people on one list, in two variants', () 
       for (const other of pages) await other.todo(renamed).waitFor()
       await expectOneRequest(next, /^PATCH \/api\/lists\/1\/todos\/\d+$/)
       await page.check(renamed)
-      for (const other of pages) await eventually(() => other.todo(renamed).getByRole('checkbox').isChecked())
+      for (const other of pages)
+        await eventually(() => other.todo(renamed).getByRole('checkbox').isChecked(), patient)
       await expectOneRequest(page, /^PATCH \/api\/lists\/1\/todos\/\d+$/)
       await next.remove(renamed)
       for (const other of pages) await other.todo(renamed).waitFor({ state: 'detached' })
@@ -84,7 +85,7 @@ describe.skipIf(withoutBrowser())('two people on one list, in two variants', () 
           count(*) filter (where title like '%-0')::int as left
         from todo_app.todos where list_id = 2`
       expect(row).toEqual({ renamed: 4, checked: 4, left: 0 })
-    })
+    }, patient)
     await expectAsInDatabase(pages, app.sql, 2)
   })
 
@@ -96,7 +97,7 @@ describe.skipIf(withoutBrowser())('two people on one list, in two variants', () 
       await page.addList(`List ${i}`)
       await eventually(async () => {
         for (const other of pages) expect(await other.lists()).toContain(`List ${i}`)
-      })
+      }, patient)
       expect(pages.map((other) => other.takeRequests())).toEqual(
         pages.map((other) => (other === page ? ['POST /api/lists'] : [])),
       )
@@ -161,7 +162,7 @@ describe.skipIf(withoutBrowser())('two people on one list, in two variants', () 
     // The server's own rule: no two lists of one name.
     await page.addList('weekend at the lake')
     await page.notice('“weekend at the lake” was not added. There is a list of this name already.')
-    await eventually(async () => expect(await page.lists()).not.toContain('weekend at the lake'))
+    await eventually(async () => expect(await page.lists()).not.toContain('weekend at the lake'), patient)
     await page.page.getByRole('button', { name: 'Rename this list' }).click()
     await page.page.getByRole('textbox', { name: 'Name of the list' }).fill('Weekend at the lake')
     await page.page.keyboard.press('Enter')

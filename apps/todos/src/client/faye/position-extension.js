@@ -11,6 +11,13 @@ export class PositionExtension {
     this.granted = new Set()
     /** @type {Map<string, () => void>} what begins a channel's rows anew */
     this.resets = new Map()
+    /** Hears when `isLive` may have changed. */
+    this.onChange = () => {}
+  }
+
+  /** Whether the server tells all channels to the client as it is connected now. */
+  get isLive() {
+    return Object.keys(this.positions).every((channel) => this.granted.has(channel))
   }
 
   /**
@@ -20,6 +27,7 @@ export class PositionExtension {
   outgoing(message, callback) {
     if (message.channel === '/meta/handshake') {
       this.granted.clear()
+      this.onChange()
       message.ext = { lockstep: { resume: true } }
     }
     if (message.channel === '/meta/subscribe') message.ext = { lockstep: { positions: this.positions } }
@@ -34,6 +42,7 @@ export class PositionExtension {
     const { position, reset } = message.ext?.lockstep ?? {}
     if (message.channel === '/meta/subscribe' && message.successful) {
       for (const channel of [message.subscription].flat()) this.granted.add(channel)
+      this.onChange()
     }
     if (position !== undefined) {
       // With a reply to connect it holds for all channels that were granted, also for quiet ones.

@@ -50,6 +50,18 @@ describe('Y6: a Faye client with the extension', () => {
     expect(extension.positions[lists]).toBe('e.9')
   })
 
+  test('is live while the server has granted every channel to the client of the last handshake', () => {
+    const extension = new PositionExtension({ [lists]: 'e.1', [todos]: 'e.2' })
+    const states: boolean[] = []
+    extension.onChange = () => states.push(extension.isLive)
+    outgoing(extension, '/meta/handshake')
+    incoming(extension, grant(lists))
+    incoming(extension, { ...grant(todos), successful: false })
+    incoming(extension, grant(todos))
+    outgoing(extension, '/meta/handshake')
+    expect(states).toEqual([false, false, true, false])
+  })
+
   test('begins the rows of a channel anew where the server says reset', () => {
     const extension = new PositionExtension({ [todos]: 'e.2' })
     let resets = 0

@@ -16,10 +16,20 @@ export class TodosRouter extends ListsRouter {
     const positions = options.live.variant === 'faye' ? options.live.positions : {}
     const extension = new PositionExtension(positions)
     client.addExtension(extension)
-    client.on('transport:down', () =>
-      status.set({ state: 'offline', reason: 'The server cannot be reached.' }),
-    )
-    client.on('transport:up', () => status.set({ state: 'live', reason: '' }))
+    let isReachable = true
+    const show = () => {
+      if (!isReachable) status.set({ state: 'offline', reason: 'The server cannot be reached.' })
+      else status.set({ state: extension.isLive ? 'live' : 'connecting', reason: '' })
+    }
+    extension.onChange = show
+    client.on('transport:down', () => {
+      isReachable = false
+      show()
+    })
+    client.on('transport:up', () => {
+      isReachable = true
+      show()
+    })
 
     const lists = new StreamedLists(options.teamId, StreamedList)
     const subscribed = [
@@ -37,10 +47,9 @@ export class TodosRouter extends ListsRouter {
       todos.reset([...options.todos])
     }
 
-    Promise.all(subscribed).then(
-      () => status.set({ state: 'live', reason: '' }),
-      () => status.set({ state: 'refused', reason: 'The server does not give this list.' }),
-    )
+    Promise.all(subscribed).catch(() => {
+      status.set({ state: 'refused', reason: 'The server does not give this list.' })
+    })
     super(options, { lists, todos, status })
   }
 }

@@ -80,6 +80,22 @@ describe.skipIf(withoutBrowser())('the todo lists', () => {
     },
   )
 
+  it('shows the open list, and one just created, also where the lists do not fit', async () => {
+    const look = { viewport: { width: 360, height: 700 } } as const
+    const olivia = await TodoPerson.signIn(browser, app.address, 'olivia@example.com', look)
+    for (const variant of ['faye', 'native'] as const) {
+      const { page, ...rest } = await olivia.open(variant, 3)
+      expect(rest.errors).toEqual([])
+      await expectInView(page, 'Things to mend')
+      await page.getByRole('textbox', { name: 'New list' }).fill(`Created over ${variant}`)
+      await page.keyboard.press('Enter')
+      await expectInView(page, `Created over ${variant}`)
+      expect(await page.evaluate(() => window.scrollY)).toBe(0)
+    }
+    await app.sql`delete from todo_app.lists where name like 'Created over %'`
+    await olivia.close()
+  })
+
   it('can be used by the keyboard alone', async () => {
     const olivia = await TodoPerson.signIn(browser, app.address, 'olivia@example.com')
     const alice = await TodoPerson.signIn(browser, app.address, 'alice@example.com')
@@ -159,4 +175,16 @@ async function tabTo(page: Page, role: string, name: string): Promise<void> {
     seen.push(now)
   }
   throw new Error(`Tab does not lead to the ${role} "${name}". It leads to:\n${seen.join('\n')}`)
+}
+
+/** Waits until a list's entry lies within the width of the page. */
+async function expectInView(page: Page, name: string): Promise<void> {
+  const entry = page.locator('#lists li').filter({ hasText: name })
+  await eventually(async () => {
+    const box = await entry.boundingBox()
+    const width = page.viewportSize()?.width ?? 0
+    expect(box).toMatchObject({ x: expect.any(Number) })
+    expect(box?.x).toBeGreaterThanOrEqual(0)
+    expect((box?.x ?? 0) + (box?.width ?? 0)).toBeLessThanOrEqual(width)
+  }, patient)
 }

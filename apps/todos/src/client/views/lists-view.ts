@@ -27,8 +27,16 @@ export class ListsView extends Backbone.View {
     this.listenTo(lists, 'add', (list: List, _lists, added) => {
       if (isRemote(added)) lightUp(this.#entryOf(list))
     })
+    this.listenTo(lists, 'update', (_lists, { changes }: { changes: { added: List[] } }) => {
+      const [list] = changes.added
+      // Whoever has just typed its name wants to see it.
+      if (list !== undefined && this.el.contains(document.activeElement)) reveal(this.#entryOf(list))
+    })
     this.#element.replaceChildren()
     this.render()
+    this.#revealOpen()
+    // Widths change when the font has come.
+    document.fonts.ready.then(() => this.#revealOpen())
   }
 
   override render(): this {
@@ -71,6 +79,11 @@ export class ListsView extends Backbone.View {
     return entry
   }
 
+  #revealOpen(): void {
+    const open = this.el.querySelector<HTMLElement>('[aria-current]')
+    if (open !== null) reveal(open)
+  }
+
   #draw(list: List): void {
     const { variant, openId } = this.#options
     const entry = this.#entryOf(list)
@@ -84,4 +97,9 @@ export class ListsView extends Backbone.View {
     if (element === null) throw new Error('the page has no navigation')
     return element
   }
+}
+
+/** Narrow pages show the lists in a strip that scrolls. */
+function reveal(entry: HTMLElement): void {
+  entry.scrollIntoView({ block: 'nearest', inline: 'nearest' })
 }

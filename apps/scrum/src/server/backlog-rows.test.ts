@@ -132,6 +132,30 @@ describe('attachments', () => {
   })
 })
 
+test('what hung on a deleted item comes back with it, once, and only in its own project', async () => {
+  await made('comments', { item_id: itemId, text: 'said' })
+  for (const name of ['a.txt', 'b.txt']) {
+    const content = Buffer.from(`in ${name}`).toString('base64')
+    await made('attachments', { item_id: itemId, name, content })
+  }
+  expect((await alice.send('DELETE', `${api}/items/${itemId}`)).status).toBe(200)
+  const stolen = await bob.send('POST', '/api/projects/2/items', { user_story: 'x', restores: itemId })
+  const other = ((await stolen.json()) as Made).id
+  expect((await board.sql`select 1 from comments where item_id = ${other}`).length).toBe(0)
+
+  const again = await made('items', { user_story: 'an item', restores: itemId })
+  const said = await board.sql`select text, user_id from comments where item_id = ${again.id}`
+  expect([...said]).toEqual([{ text: 'said', user_id: 1 }])
+  const files = await board.sql<{ id: number; name: string }[]>`
+    select id, name from attachments where item_id = ${again.id} order by name`
+  expect(files.map(({ name }) => name)).toEqual(['a.txt', 'b.txt'])
+  const file = await alice.get(`${api}/attachments/${files[1]?.id}`)
+  expect(await file.text()).toBe('in b.txt')
+
+  const twice = await made('items', { user_story: 'an item', restores: itemId })
+  expect((await board.sql`select 1 from comments where item_id = ${twice.id}`).length).toBe(0)
+})
+
 describe('markers', () => {
   test('cut the backlog by velocity, are moved, removed, and put back as they were', async () => {
     for (const estimate of [5, 5, 8, 3, 13])

@@ -57,7 +57,7 @@ export class ImpedimentActions {
         const again = write.then(
           () =>
             this.#doing.send('impediments', {
-              body: { summary, description, open },
+              body: { summary, description, open, restores: impediment.id },
               optimistic: (shown) =>
                 shown.create('impediments', { ...impediment, id: null, project_id: projectId }),
             }),

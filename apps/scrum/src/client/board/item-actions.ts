@@ -134,7 +134,7 @@ export class ItemActions {
     this.#doing.offerUndo(`Deleted “${item.user_story}”`, undo)
   }
 
-  /** Makes a deleted item anew, with its tasks and tags, in its old place: one request. */
+  /** Makes a deleted item anew, with all that hung on it, in its old place: one request. */
   restore(
     item: Item,
     tasks: readonly Task[],
@@ -149,6 +149,7 @@ export class ItemActions {
       this.#doing.send('items', {
         body: {
           ...attributes,
+          restores: item.id,
           tags: tags.map(({ tag }) => tag.name),
           tasks: tasks.map(({ summary, done, hours_left, user_id }) => ({
             summary,

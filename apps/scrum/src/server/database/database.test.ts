@@ -27,7 +27,7 @@ test('migrations run once, also when several servers start together', async () =
   await Promise.all([seed(sql), seed(sql)])
   await migrate(sql)
   const [found] = await sql`select count(*)::int as migrations from scrum_migrations`
-  expect(found?.migrations).toBe(3)
+  expect(found?.migrations).toBe(4)
   const people = await sql<{ email: string }[]>`select email from users order by id`
   expect(people.map(({ email }) => email)).toEqual([
     'alice@example.com',

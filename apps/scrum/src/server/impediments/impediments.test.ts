@@ -36,6 +36,9 @@ test('an impediment is written down, described, closed and deleted with what was
   expect((await alice.send('DELETE', `${api}/impediments/${id}`)).status).toBe(200)
   expect((await board.sql`select 1 from comments where impediment_id = ${id}`).length).toBe(0)
   expect((await alice.send('PATCH', `${api}/impediments/${id}`, { open: true })).status).toBe(404)
+  const again = await made('impediments', { summary: 'no key', restores: id })
+  const said = await board.sql`select text from comments where impediment_id = ${again.id}`
+  expect([...said]).toEqual([{ text: 'I have one' }])
 })
 
 test('bad impediments and comments are refused by field', async () => {

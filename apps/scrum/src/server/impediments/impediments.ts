@@ -2,16 +2,19 @@ import { LockstepError } from '@lockstep/protocol'
 import { and, eq } from 'drizzle-orm'
 import type { Impediment } from '../../model/board.ts'
 import { impediments } from '../database/tables.ts'
+import { bringBackToImpediment, keepOfImpediment } from '../projects/kept.ts'
 import { quote, tell, type Writing } from '../projects/writing.ts'
 import type { ImpedimentChange, NewImpediment } from './routes.ts'
 
 export async function createImpediment(writing: Writing, wanted: NewImpediment): Promise<Impediment> {
   const { db, projectId } = writing
+  const { restores, ...fields } = wanted
   const [impediment] = await db
     .insert(impediments)
-    .values({ ...wanted, project_id: projectId })
+    .values({ ...fields, project_id: projectId })
     .returning()
   if (impediment === undefined) throw new LockstepError('internal')
+  if (restores !== undefined) await bringBackToImpediment(writing, restores, impediment.id)
   const { id, summary } = impediment
   await tell(writing, 'impediments/create', { id, summary }, `is held up by ${quote(summary)}`)
   return impediment
@@ -52,6 +55,7 @@ export async function changeImpediment(
 /** The impediment as it was. */
 export async function destroyImpediment(writing: Writing, id: number): Promise<Impediment> {
   const { db, projectId } = writing
+  await keepOfImpediment(writing, id)
   const [impediment] = await db
     .delete(impediments)
     .where(and(eq(impediments.id, id), eq(impediments.project_id, projectId)))

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { descriptionLengthMax, summaryLengthMax } from '../../model/board.ts'
 import type { Board, ProjectRoutes } from '../environment.ts'
-import { flag, line, prose } from '../http/input.ts'
+import { flag, line, prose, rowId } from '../http/input.ts'
 import { rowRoutes } from '../http/row-routes.ts'
 import { changeImpediment, createImpediment, destroyImpediment } from './impediments.ts'
 
@@ -9,6 +9,8 @@ const newImpediment = v.object({
   summary: line(summaryLengthMax),
   description: v.optional(prose(descriptionLengthMax), ''),
   open: v.optional(flag, true),
+  /** The deleted one that it is made of: its comments come back. */
+  restores: v.optional(rowId),
 })
 
 const impedimentChange = v.object({

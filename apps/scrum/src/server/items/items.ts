@@ -4,6 +4,7 @@ import { estimateWords, type Item, type Task } from '../../model/board.ts'
 import { firstRanks } from '../../model/rank.ts'
 import { backlogOf, placeIn } from '../database/place.ts'
 import { items, itemTags, tasks } from '../database/tables.ts'
+import { bringBackToItem, keepOfItem } from '../projects/kept.ts'
 import { assertMembers } from '../projects/membership.ts'
 import { quote, tell, type Writing } from '../projects/writing.ts'
 import { sprintName } from '../sprints/sprints.ts'
@@ -38,6 +39,7 @@ export async function createItem(writing: Writing, wanted: NewItem): Promise<Ite
     const link = { project_id: projectId, item_id: item.id, tag_id: tag.id }
     await db.insert(itemTags).values(link).onConflictDoNothing()
   }
+  if (wanted.restores !== undefined) await bringBackToItem(writing, wanted.restores, item.id)
   await tell(writing, 'items/create', { item: { ...item } }, `added ${quote(user_story)}`, sprint_id)
   return { ...item, tasks: made }
 }
@@ -125,6 +127,7 @@ async function tellChange(
 /** The item as it was. */
 export async function destroyItem(writing: Writing, id: number): Promise<Item> {
   const { db, projectId } = writing
+  await keepOfItem(writing, id)
   const [item] = await db
     .delete(items)
     .where(and(eq(items.id, id), eq(items.project_id, projectId)))

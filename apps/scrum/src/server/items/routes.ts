@@ -43,6 +43,8 @@ const newItem = v.object({
     ),
     [],
   ),
+  // With what hung on it: its id when it was deleted.
+  restores: v.optional(rowId),
   // And with its tags.
   tags: v.optional(
     v.pipe(v.array(tagName), v.maxLength(tagsPerItemMax, `must not be more than ${tagsPerItemMax}`)),

@@ -52,7 +52,7 @@ export function pageRoutes(parts: Parts, assets: Assets): Hono {
     return showDocument(c, assets, {
       title: open?.name ?? 'Your lists',
       body: listsPageMarkup(page),
-      // Seed and first script of the Faye variant, as any application loads it.
+      // Faye's own client, as any application loads it.
       libraries: wanted.variant === 'faye' ? [`${bayeuxMount}/client.js`] : [],
       script: { address: assets.scripts[wanted.variant], data: page },
     })

@@ -19,7 +19,7 @@ let faye: FayeClient
 const told: string[] = []
 
 const open = { '/demo/**': { subscribe: true, publish: true } }
-const limits = { bodyMs: 2_000, awayMs: 1_000, queueBytesMax: 200_000 }
+const limits = { bodyMs: 2_000, awayMs: 3_000, queueBytesMax: 200_000, unknownPerSecond: 0.001 }
 
 beforeAll(async () => {
   scene = await startScene({ bayeux: { open, jsonp: true, limits } })

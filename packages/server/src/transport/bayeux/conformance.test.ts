@@ -200,6 +200,45 @@ describe('Y9: a socket', () => {
   })
 })
 
+describe('Y4: a server that closes', () => {
+  it('Y4: tells whoever waits, over every carrier, to come back after a while of its own', async () => {
+    const closing = await startScene()
+    const socket = new WebSocket(closing.url.replace('http', 'ws'))
+    const got: Reply[] = []
+    let code: number | undefined
+    let isTaken = false
+    socket.on('message', (data) => {
+      if (data.toString() === '[]') isTaken = true
+      got.push(...(JSON.parse(data.toString()) as Reply[])) // the server's
+    })
+    socket.on('close', (given) => {
+      code = given
+    })
+    try {
+      await eventually(() => expect(socket.readyState).toBe(WebSocket.OPEN))
+      const ids = [await closing.shake(null), await closing.shake(null)]
+      const connect = { channel: '/meta/connect', connectionType: 'websocket' }
+      socket.send(JSON.stringify({ ...connect, clientId: ids[0] }))
+      // Answered after the connect before it was taken.
+      socket.send('[]')
+      await eventually(() => expect(isTaken).toBe(true))
+      const held = closing.post({ ...connect, clientId: ids[1], connectionType: 'long-polling' })
+      const other = closing.post({ ...connect, clientId: ids[1], connectionType: 'long-polling' })
+      await Promise.race([held, other])
+      await closing.server().close()
+      const polled = (await Promise.all([held, other])).flatMap(({ replies }) => replies)
+      await eventually(() => expect(code).toBe(1001))
+      for (const reply of [...got, ...polled.filter(({ successful }) => successful !== true)]) {
+        expect(reply).toMatchObject({ error: '402::restarting', advice: { reconnect: 'handshake' } })
+        expect(reply.advice.interval).toBeLessThanOrEqual(2_000)
+      }
+      expect([got.length, polled.length]).toEqual([1, 2])
+    } finally {
+      await closing.close()
+    }
+  })
+})
+
 describe('Y5: an open channel', () => {
   it.each([null, 0, false, '', [], {}, 'ü€😀\u2028', { a: { b: [1, null] } }])(
     'Y5: carries %j as it is',

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdir, open, rename, stat } from 'node:fs/promises'
+import { type FileHandle, open, rename, stat } from 'node:fs/promises'
 import { gone, signal } from '../embedded/processes.ts'
-import { ConfigError } from './config-error.ts'
-import { type Instance, instanceOn, logFile } from './instance.ts'
+import { ConfigError, textOf } from './config-error.ts'
+import { type Instance, instanceOn, logFile, makeFolder } from './instance.ts'
 
 /** How long a server may take to end after it was told to, in ms: it drains, and stops its database. */
 export const stopMsMax = 60_000
@@ -31,11 +31,9 @@ export interface StartOptions {
  * @throws ConfigError with what the server said where it did not start
  */
 export async function startDaemon({ dataDir, args, secrets }: StartOptions): Promise<Instance> {
-  await mkdir(dataDir, { recursive: true, mode: 0o755 })
+  await makeFolder(dataDir)
   const path = logFile(dataDir)
-  const { size } = await stat(path).catch(() => ({ size: 0 }))
-  if (size > logBytesMax) await rename(path, `${path}.1`)
-  const log = await open(path, 'a')
+  const log = await openLog(path)
   try {
     const [, program = ''] = process.argv
     const child = spawn(process.execPath, [...process.execArgv, program, ...args], {
@@ -52,6 +50,16 @@ export async function startDaemon({ dataDir, args, secrets }: StartOptions): Pro
     throw new ConfigError(message.message || (await tailOf(path)))
   } finally {
     await log.close()
+  }
+}
+
+async function openLog(path: string): Promise<FileHandle> {
+  try {
+    const { size } = await stat(path).catch(() => ({ size: 0 }))
+    if (size > logBytesMax) await rename(path, `${path}.1`)
+    return await open(path, 'a')
+  } catch (cause) {
+    throw new ConfigError(`The log ${path} cannot be written: ${textOf(cause)}.`, { cause })
   }
 }
 
@@ -96,6 +104,6 @@ export async function stopInstance(dataDir: string): Promise<Instance | undefine
 
 /** Tells the one who waits for this server, if it was started as a daemon. */
 export function tellParent(message: ChildMessage): void {
-  if (process.send === undefined) return
-  process.send(message)
+  // Whoever waited may have given up meanwhile: then there is nobody to tell, and no harm in it.
+  if (process.send !== undefined && process.connected) process.send(message, undefined, undefined, () => {})
 }

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isAlive, startOf } from '../embedded/processes.ts'
-import { ConfigError } from './config-error.ts'
+import { ConfigError, textOf } from './config-error.ts'
 
 /** A server that runs on a data folder, as its file there tells it. */
 export interface Instance {
@@ -30,10 +30,24 @@ export async function instanceOn(dataDir: string): Promise<Instance | undefined>
   return { pid, start, ...(url === '' ? {} : { url }) }
 }
 
+/** @throws ConfigError where it cannot be made */
+export async function makeFolder(dataDir: string): Promise<void> {
+  try {
+    // Open to read: an account that Postgres runs as has to get to what is inside.
+    await mkdir(dataDir, { recursive: true, mode: 0o755 })
+  } catch (cause) {
+    throw new ConfigError(
+      `The folder ${dataDir} cannot be made: ${textOf(cause)}. Choose another with LOCKSTEP_DATA.`,
+      {
+        cause,
+      },
+    )
+  }
+}
+
 /** Takes the folder for this process. @throws ConfigError where another server runs on it */
 export async function takeFolder(dataDir: string): Promise<Claim> {
-  // Open to read: an account that Postgres runs as has to get to what is inside.
-  await mkdir(dataDir, { recursive: true, mode: 0o755 })
+  await makeFolder(dataDir)
   const other = await instanceOn(dataDir)
   if (other !== undefined) {
     throw new ConfigError(

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -171,6 +171,14 @@ describe('lockstep serve', () => {
       expect([text, await run.ended]).toEqual([text, 1])
       await eventually(() => expect(run.output).toContain(text))
     }
+    await writeFile(join(folder, 'file'), '')
+    for (const args of [['serve'], ['start', '--daemon']]) {
+      const run = lockstep(...args, ...own(), '--data', join(folder, 'file/data'))
+      expect(await run.ended).toBe(1)
+      await eventually(() =>
+        expect(run.output).toMatch(/^The folder .* cannot be made: .*LOCKSTEP_DATA\.\n$/),
+      )
+    }
     await configure({ channels: 'all' })
     const run = lockstep('serve', ...own())
     expect(await run.ended).toBe(1)
@@ -302,6 +310,8 @@ async function issue(): Promise<{ id: string; token: string }> {
 describe('lockstep start, status and stop', () => {
   it('runs in the background, and holds no secret in the list of processes', async () => {
     await configure()
+    await mkdir(join(folder, 'data'))
+    await writeFile(join(folder, 'data/lockstep.log'), 'x'.repeat(10_485_761))
     const start = lockstep('start', '--daemon', ...own(), '--publish-secret', secret)
     expect([await start.ended, start.output]).toEqual([
       0,
@@ -324,7 +334,10 @@ describe('lockstep start, status and stop', () => {
 
     const stop = lockstep('stop')
     expect([await stop.ended, stop.output]).toEqual([0, `Process ${pid} has ended.\n`])
-    expect(await readFile(join(folder, 'data/lockstep.log'), 'utf8')).toContain('stopped')
+    const log = await readFile(join(folder, 'data/lockstep.log'), 'utf8')
+    expect(log).toContain('stopped')
+    expect(log, 'an old log that is large is put aside').not.toContain('xxx')
+    expect((await stat(join(folder, 'data/lockstep.log.1'))).size).toBe(10_485_761)
     const after = lockstep('status')
     expect([await after.ended, after.output]).toEqual([1, 'Nothing runs here.\n'])
     expect(await lockstep('stop').ended).toBe(0)

@@ -72,6 +72,10 @@ export class JuggernautClient implements Carrier {
         this.#read(text)
       }
     } catch (error) {
+      if (!(error instanceof LockstepError)) {
+        const place = error instanceof Error ? error.stack : 'unknown'
+        this.#parts.logger.error(`a Juggernaut client's message failed: ${place}`)
+      }
       this.#fail(
         error instanceof LockstepError ? error : new LockstepError('internal', undefined, { cause: error }),
       )

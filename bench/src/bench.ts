@@ -5,7 +5,10 @@ export interface Row {
   readonly lockstep: number | null
   /** The same work done by the least code that can do it, measured in the same run. */
   readonly control: number | null
-  /** A bound that nothing on this machine can pass, where one was measured. */
+  /**
+   * What cannot be beaten: the least that must be done in Node, measured in the same run; or the bound itself,
+   * where `target` states one that does not depend on the machine.
+   */
   readonly limit: number | null
   /** Other libraries doing the same, measured in the same run. */
   readonly peers: Readonly<Record<string, number | null>>

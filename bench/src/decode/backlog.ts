@@ -12,7 +12,7 @@ export interface Backlog {
   readonly kind: 'inserts' | 'updates'
 }
 
-export type Reader = 'raw' | 'pg-logical-replication' | 'lockstep'
+export type Reader = 'stream' | 'raw' | 'pg-logical-replication' | 'lockstep'
 
 /** Each reader has a permanent slot of its own and never acknowledges, so that every round reads the same. */
 export function slotOf(backlog: Backlog, reader: Reader): string {
@@ -69,11 +69,11 @@ export async function createTable(url: string, table: string): Promise<void> {
   await sql.end()
 }
 
-/** The raw reader's and the peer's slot, and the publication that they share. Lockstep makes its own. */
+/** The slots of all readers but Lockstep, and the publication that they share. Lockstep makes its own. */
 export async function createSlots(backlog: Backlog): Promise<void> {
   const sql = postgres(backlog.url, { max: 1 })
   await sql.unsafe(`CREATE PUBLICATION ${backlog.table}_rows FOR TABLE ${backlog.table}`)
-  for (const reader of ['raw', 'pg-logical-replication'] as const) {
+  for (const reader of ['stream', 'raw', 'pg-logical-replication'] as const) {
     await sql`SELECT pg_create_logical_replication_slot(${slotOf(backlog, reader)}, 'pgoutput')`
   }
   await sql.end()

@@ -18,7 +18,7 @@ import {
 import type { ReaderMethods } from './reader-process.ts'
 import { retentionMs } from './readers.ts'
 
-const readers: readonly Reader[] = ['raw', 'lockstep', 'pg-logical-replication']
+const readers: readonly Reader[] = ['stream', 'raw', 'lockstep', 'pg-logical-replication']
 const roundMsMax = 60_000
 
 /** Rows per second from the slot to encoded messages in the log, and CPU per row. */
@@ -112,6 +112,7 @@ async function compare(backlog: Backlog, options: BenchOptions): Promise<Row[]> 
       unit,
       lockstep: medianOf(of('lockstep'), pick),
       control: medianOf(of('raw'), pick),
+      limit: medianOf(of('stream'), pick),
       peers: { 'pg-logical-replication': medianOf(of('pg-logical-replication'), pick) },
       ratio,
       target,

@@ -6,6 +6,7 @@ import {
   MemoryLog,
   nodeRuntime,
   postgresSource,
+  ReplicationStream,
   Router,
   type SourceSink,
 } from '@lockstep/server/stages'
@@ -20,12 +21,56 @@ export const retentionMs = 3_600_000
 export async function readBacklog(reader: Reader, backlog: Backlog): Promise<Usage> {
   await slotFree(backlog.url, slotOf(backlog, reader))
   switch (reader) {
+    case 'stream':
+      return readStream(backlog)
     case 'raw':
       return readRaw(backlog)
     case 'pg-logical-replication':
       return readWithPeer(backlog)
     case 'lockstep':
       return readWithLockstep(backlog)
+  }
+}
+
+/** The letter of pgoutput's messages about rows. */
+function letterOf({ kind }: Backlog): number {
+  return kind === 'inserts' ? 0x49 : 0x55
+}
+
+/**
+ * The limit: Lockstep's own replication stream, with nothing behind it. What the walsender gives, and what
+ * taking it off the socket costs.
+ */
+async function readStream(backlog: Backlog): Promise<Usage> {
+  const letter = letterOf(backlog)
+  let used: (() => Usage) | undefined
+  let rows = 0
+  let done: (usage: Usage) => void = () => {}
+  const usage = new Promise<Usage>((resolve) => {
+    done = resolve
+  })
+  const stream = await ReplicationStream.open({
+    url: backlog.url,
+    slot: slotOf(backlog, 'stream'),
+    publication: `${backlog.table}_rows`,
+    from: 0,
+    runtime: nodeRuntime,
+    reader: {
+      data(bytes, start) {
+        used ??= measureUsage()
+        if (bytes[start] === letter && ++rows === backlog.rows) done(used())
+      },
+      keepalive: () => {},
+      acknowledged: () => 0,
+    },
+  })
+  try {
+    const ended = stream.ended.then((error) => {
+      throw error ?? new Error('the stream ended')
+    })
+    return await Promise.race([usage, ended])
+  } finally {
+    await stream.close()
   }
 }
 
@@ -48,7 +93,7 @@ async function readRaw(backlog: Backlog): Promise<Usage> {
     stream.on('error', reject)
     // What `.writable()` gives for START_REPLICATION can be read, too.
     const readable = stream as Duplex
-    const letter = backlog.kind === 'inserts' ? 0x49 : 0x55
+    const letter = letterOf(backlog)
     readable.on('data', (bytes: Buffer) => {
       if (bytes[0] !== 0x77) return
       used ??= measureUsage()

@@ -51,6 +51,7 @@ async function unhurried(servers: ReadonlyMap<ContenderName, Server>, options: B
     unit: 'us CPU per delivered change',
     lockstep: value('lockstep'),
     control: value('bare'),
+    limit: value('bare'),
     peers,
   }
   return [
@@ -99,6 +100,7 @@ function saturatedRow(metric: string, unit: string, measured: Measured): Row {
     unit,
     lockstep,
     control: value('bare16'),
+    limit: value('bare16'),
     peers: { ws: value('ws'), 'socket.io': value('socket.io'), faye: value('faye') },
     ratio,
     target: '>= 0.5 x control and >= 1,000,000',

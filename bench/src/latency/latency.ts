@@ -98,16 +98,23 @@ async function compare(
   const samples = options.quick ? 20 : 100
   const lockstep: number[] = []
   const control: number[] = []
+  const replied: number[] = []
   await measure(sql, 'items', client, perSecond) // warm
   await measure(sql, 'notified', listening, perSecond)
   for (let round = 0; round < rounds; round++) {
     options.log(`${subscribers} subscribers: round ${round + 1} of ${rounds}`)
-    control.push(...(await measure(sql, 'notified', listening, samples)))
-    lockstep.push(...(await measure(sql, 'items', client, samples)))
+    control.push(...(await measure(sql, 'notified', listening, samples)).seen)
+    const measured = await measure(sql, 'items', client, samples)
+    lockstep.push(...measured.seen)
+    replied.push(...measured.replied)
   }
   const name = `${subscribers} subscriber${subscribers === 1 ? '' : 's'}`
   const of = (q: number): Partial<Row> & { lockstep: number; control: number } => {
-    const values = { lockstep: quantile(lockstep, q), control: quantile(control, q) }
+    const values = {
+      lockstep: quantile(lockstep, q),
+      control: quantile(control, q),
+      limit: quantile(replied, q),
+    }
     return { ...values, ratio: ratioOf(values.lockstep, values.control) }
   }
   const middle = of(0.5)
@@ -130,15 +137,26 @@ async function compare(
 
 let lastId = 0
 
-/** Milliseconds from sending each of `count` inserts to the listener's seeing it, `perSecond` a second. */
-async function measure(sql: Sql, table: string, listener: Listener, count: number): Promise<number[]> {
+/** In milliseconds from sending each insert. */
+interface Delays {
+  /** Until the listener saw it. */
+  readonly seen: readonly number[]
+  /** Until the writer itself was told that it is committed: who else could know it much sooner? */
+  readonly replied: readonly number[]
+}
+
+/** Sends `count` inserts, `perSecond` a second. */
+async function measure(sql: Sql, table: string, listener: Listener, count: number): Promise<Delays> {
   const sentAt = new Map<number, bigint>()
+  const replied: number[] = []
   const begin = performance.now()
   for (let i = 0; i < count; i++) {
     await wait(Math.max(0, begin + (i * 1000) / perSecond - performance.now()))
     const id = ++lastId
-    sentAt.set(id, process.hrtime.bigint())
+    const sent = process.hrtime.bigint()
+    sentAt.set(id, sent)
     await sql`INSERT INTO ${sql(table)} VALUES (${id}, 1, ${`item ${id}`})`
+    replied.push(Number(process.hrtime.bigint() - sent) / 1e6)
   }
   const delays: number[] = []
   const deadline = performance.now() + seenMsMax
@@ -152,5 +170,5 @@ async function measure(sql: Sql, table: string, listener: Listener, count: numbe
     if (performance.now() > deadline) throw new Error(`${sentAt.size} of ${count} rows were never seen`)
     if (delays.length < count) await wait(20)
   }
-  return delays
+  return { seen: delays, replied }
 }

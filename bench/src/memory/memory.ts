@@ -32,6 +32,7 @@ export const memory: Bench = {
         unit: 'bytes per connection',
         lockstep,
         control,
+        limit: limitBytes,
         peers: {
           'socket.io': medianOf(measured.get('socket.io'), pick),
           faye: medianOf(measured.get('faye'), pick),

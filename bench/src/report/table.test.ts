@@ -21,7 +21,7 @@ describe('the table', () => {
       ],
     })
     const [title, heads, , a, b, c] = text.split('\n')
-    expect(title).toBe('fanout')
+    expect(title).toMatch(/^fanout +\(limit: /)
     expect(heads).toMatch(/^metric +unit +lockstep +control +limit +peers +ratio +target +met$/)
     expect(a).toMatch(/^a +us +1\.23 +1 +- +1\.23 +<= 2 +yes$/)
     expect(b).toMatch(/^b +us +3 +- +- +ws 2 +<= 2 +NO$/)

@@ -3,6 +3,9 @@ import type { BenchReport, Row } from '../bench.ts'
 const heads = ['metric', 'unit', 'lockstep', 'control', 'limit', 'peers', 'ratio', 'target', 'met'] as const
 const rightAligned = new Set(['lockstep', 'control', 'limit', 'ratio'])
 
+const limitNote =
+  'limit: the least that must be done in Node, measured in this run, or the fixed bound of the target'
+
 /** The report as a table for people. */
 export function formatTable(report: BenchReport): string {
   const lines = report.rows.map(cellsOf)
@@ -16,7 +19,7 @@ export function formatTable(report: BenchReport): string {
       .join('  ')
       .trimEnd()
   return [
-    report.bench,
+    `${report.bench}   (${limitNote})`,
     format(heads),
     format(widths.map((width) => '-'.repeat(width))),
     ...lines.map(format),

@@ -80,17 +80,18 @@ function rowsOf(
       unit: 'ms until all are live',
       lockstep,
       control,
+      limit: control,
       ratio: ratioOf(lockstep, control),
     })
   }
   const queries = (metric: string, lockstep: number): Row => {
     const unit = 'database queries per channel'
-    return row({ metric, unit, lockstep, target: '<= 1', met: lockstep <= 1 })
+    return row({ metric, unit, lockstep, limit: 1, target: '<= 1', met: lockstep <= 1 })
   }
   const most = (storms: readonly Storm[]): number =>
     Math.max(...storms.map(({ queriesPerChannel }) => queriesPerChannel))
   const none = (metric: string, lockstep: number, unit: string): Row =>
-    row({ metric, unit, lockstep, target: '0', met: lockstep === 0 })
+    row({ metric, unit, lockstep, limit: 0, target: '0', met: lockstep === 0 })
   return [
     queries(`${clients} come at once to a server just started`, joinQueries),
     times(`${clients} back with positions`, resumed),

@@ -31,7 +31,7 @@ export function boardSync(db: Database) {
   return defineSync({
     channels: {
       // All rows of one project, for the pages inside it.
-      'project/:projectId': { authorize: member },
+      'project/:projectId': { authorize: member, presence: true },
       // What the list of projects shows of each.
       'summary/:projectId': { authorize: member },
       // Which projects somebody is in.

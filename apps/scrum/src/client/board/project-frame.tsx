@@ -20,6 +20,7 @@ import { Pending } from './pending.ts'
 import { watchResets } from './resets.ts'
 import { UndoStack } from './undo.ts'
 import { UndoButton } from './undo-button.tsx'
+import { WhoIsHere } from './who-is-here.tsx'
 
 interface FrameProps {
   readonly page: ProjectPage
@@ -52,6 +53,7 @@ function Frame({ page, children }: FrameProps): ReactElement {
   return (
     <BoardContext value={parts}>
       <TopBar theme={theme} viewer={viewer} place={name}>
+        <WhoIsHere kind={kind} />
         <UndoButton />
         <ConnectionPill />
       </TopBar>

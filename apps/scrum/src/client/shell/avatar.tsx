@@ -1,8 +1,19 @@
 import type { ReactElement } from 'react'
 
 /** The first letters of somebody's name on their colour. Decoration: the name stands beside it or is read out. */
-export function Avatar({ name, hue, label }: { name: string; hue: number; label?: boolean }): ReactElement {
-  const initials = name
+export function Avatar({
+  name,
+  hue,
+  label,
+  initialsOf = name,
+}: {
+  name: string
+  hue: number
+  label?: boolean
+  /** Where more than the name is read out. */
+  initialsOf?: string
+}): ReactElement {
+  const initials = initialsOf
     .split(/\s+/)
     .slice(0, 2)
     .map((word) => [...word][0]?.toUpperCase() ?? '')

@@ -85,7 +85,8 @@ export function attach(server: Server, parts: AttachParts): () => void {
   server.removeAllListeners('request')
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     const address = (incoming.url ?? '').split('?', 1)[0]?.slice(path.length + 1) ?? ''
-    if (bayeux !== undefined && isBayeux(incoming.url)) void bayeux.request(incoming, outgoing)
+    const isScript = bayeux !== undefined && (incoming.url ?? '').split('?', 1)[0] === `${bayeux.mount}.js`
+    if (bayeux !== undefined && (isScript || isBayeux(incoming.url))) void bayeux.request(incoming, outgoing)
     // Preflights are answered as for every other address.
     else if (isOurs(incoming.url) && FallbackTransport.answers(address) && incoming.method !== 'OPTIONS') {
       void carry(address, incoming, outgoing)

@@ -366,6 +366,13 @@ describe('Y8: extensions that fail', () => {
 })
 
 describe('Y10: the client for browsers', () => {
+  it('Y10: is beside the mount too, where pages of Faye servers look for it', async () => {
+    const [beside, below] = await Promise.all([fetch(`${scene.url}.js`), fetch(`${scene.url}/client.js`)])
+    expect(beside.headers.get('content-type')).toBe('text/javascript; charset=utf-8')
+    expect(await beside.text()).toBe(await below.text())
+    expect((await fetch(`${scene.url}.js.map`)).status).toBe(404)
+  })
+
   it('Y10: is not sent again to who knows it, by whatever way of saying so', async () => {
     const etag = (await fetch(`${scene.url}/client.js`)).headers.get('etag') ?? ''
     for (const known of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {

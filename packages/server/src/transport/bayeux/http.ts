@@ -34,7 +34,8 @@ export class BayeuxHttp {
 
   async #route(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const [path = '', query = ''] = splitOnce(incoming.url ?? '', '?')
-    const rest = path.slice(this.#mount.length + 1)
+    // Faye's own server has its client beside the mount as well: pages in the field ask for `/faye.js`.
+    const rest = path === `${this.#mount}.js` ? 'client.js' : path.slice(this.#mount.length + 1)
     const isGet = incoming.method === 'GET' || incoming.method === 'HEAD'
     if (isGet && this.#library.has(rest)) return this.#library.answer(rest, incoming, outgoing)
     outgoing.setHeader('x-content-type-options', 'nosniff')

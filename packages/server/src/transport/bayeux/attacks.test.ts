@@ -341,6 +341,7 @@ describe('Y11: memory', () => {
       expect(scene.waitingBytes()).toBeLessThan(8_000_000)
       socket.goOnReading()
       await eventually(() => expect(socket.messages).toHaveLength(150))
+      socket.messages.length = 0
       socket.end()
     })
   }, 30_000)

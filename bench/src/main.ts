@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { bayeux } from './bayeux/bayeux.ts'
 import type { Bench, BenchReport } from './bench.ts'
+import { locks, presence } from './beside/beside.ts'
 import { bundle } from './bundle/bundle.ts'
 import { decode } from './decode/decode.ts'
 import { fanout } from './fanout/fanout.ts'
@@ -11,7 +12,17 @@ import { within } from './process/deadline.ts'
 import { formatTable } from './report/table.ts'
 import { resumeStorm } from './resume-storm/resume-storm.ts'
 
-const benches: readonly Bench[] = [fanout, decode, latency, memory, resumeStorm, bayeux, bundle]
+const benches: readonly Bench[] = [
+  fanout,
+  decode,
+  latency,
+  memory,
+  resumeStorm,
+  bayeux,
+  locks,
+  presence,
+  bundle,
+]
 
 const usage = `npm run bench -- [name ...] [--json] [--quick]
 names: ${benches.map(({ name }) => name).join(' ')} (default: all)`

@@ -15,7 +15,16 @@ export interface Contender {
   close(): Promise<void> | void
 }
 
-export type ContenderName = 'bare' | 'bare16' | 'ws' | 'socket.io' | 'faye' | 'lockstep' | 'lockstep-bayeux'
+export type ContenderName =
+  | 'bare'
+  | 'bare16'
+  | 'ws'
+  | 'socket.io'
+  | 'faye'
+  | 'lockstep'
+  | 'lockstep-bayeux'
+  | 'lockstep-locks'
+  | 'lockstep-presence'
 
 /** The row that changes has the key 17 and gets this title at the n-th change. */
 export function titleOf(n: number): string {

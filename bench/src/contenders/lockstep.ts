@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http'
-import { collection, defaultLimits, defineSync, silentLogger } from '@lockstep/server'
+import { collection, defaultLimits, defineSync, type Limits, silentLogger } from '@lockstep/server'
 import { compileSync, Engine, nodeRuntime, type SnapshotReader } from '@lockstep/server/stages'
 import type { DialectChoice } from '../load/dialect.ts'
 import { listen } from '../load/listen.ts'
@@ -7,7 +7,10 @@ import { type Contender, titleOf } from './contender.ts'
 import { HandSource } from './hand-source.ts'
 
 const definition = defineSync({
-  channels: { 'project/:projectId': { authorize: () => true } },
+  channels: {
+    'project/:projectId': { authorize: () => true },
+    'hall/:hallId': { authorize: () => true, presence: true },
+  },
   collections: {
     items: collection<{ id: number; title: string }>({
       table: 'items',
@@ -38,12 +41,42 @@ interface Carried {
  * sessions and subscriptions. Only decoding is missing, which the `decode` bench measures.
  */
 export function startLockstep(): Promise<Contender> {
-  return start({
+  return start(overWebSockets('project/1'))
+}
+
+/** The same, with changes that are locks taken and released by turns, by a session of somebody else. */
+export function startLockstepLocks(): Promise<Contender> {
+  const claim = {
+    channel: 'project/1',
+    resource: 'items/17',
+    session: 'somebody',
+    user: { id: 0 },
+    by: 'Olivia',
+  }
+  return start(overWebSockets('project/1'), ({ locks }, n) =>
+    n % 2 === 0
+      ? locks.take({ ...claim, doing: 'editing', leaseMs: undefined, waitMs: 0, ask: false })
+      : locks.release(claim, claim.session),
+  )
+}
+
+/** The same, with changes that are sessions coming and going by turns, each told without delay. */
+export function startLockstepPresence(): Promise<Contender> {
+  return start(
+    overWebSockets('hall/1'),
+    ({ presence }, n) =>
+      n % 2 === 0 ? presence.enter('hall/1', 'somebody', 'Olivia') : presence.leave('somebody', 'hall/1'),
+    { presenceMs: 0 },
+  )
+}
+
+function overWebSockets(channel: string): Carried {
+  return {
     attach: (engine, http) => {
       http.on('upgrade', (request, socket, head) => engine.upgrade(request, socket, head))
     },
-    dialect: (tokens) => ({ kind: 'lockstep', path: '/lockstep', channel: 'project/1', tokens }),
-  })
+    dialect: (tokens) => ({ kind: 'lockstep', path: '/lockstep', channel, tokens }),
+  }
 }
 
 /** The same for Bayeux clients. */
@@ -66,7 +99,12 @@ export function startLockstepBayeux(): Promise<Contender> {
   })
 }
 
-async function start(carried: Carried): Promise<Contender> {
+/** `change`: makes the n-th change where that is not one of a row. */
+async function start(
+  carried: Carried,
+  change?: (engine: Engine, n: number) => Promise<unknown>,
+  limits: Partial<Limits> = {},
+): Promise<Contender> {
   const sync = compileSync(definition)
   const [items] = sync.collections
   if (items === undefined) throw new Error('no collection')
@@ -79,7 +117,7 @@ async function start(carried: Carried): Promise<Contender> {
     runtime: nodeRuntime,
     logger: silentLogger,
     // No heartbeat among the counted frames. The rest is as shipped.
-    limits: { ...defaultLimits, heartbeatMs: hourMs, tokenTtlMs: 8 * hourMs },
+    limits: { ...defaultLimits, heartbeatMs: hourMs, tokenTtlMs: 8 * hourMs, ...limits },
   })
   await engine.start()
   const http = createServer()
@@ -98,7 +136,8 @@ async function start(carried: Carried): Promise<Contender> {
       ),
     send(count) {
       for (let k = 0; k < count; k++) {
-        source.commitUpdate(row(sent), row(sent + 1))
+        if (change === undefined) source.commitUpdate(row(sent), row(sent + 1))
+        else void change(engine, sent)
         sent++
       }
     },

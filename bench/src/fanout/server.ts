@@ -28,6 +28,8 @@ const methods: FanoutMethods = {
     contender = await startContender(name)
     load = new Child<LoadMethods>('../load/main.js', import.meta.url, { core: 'load' })
     await load.call('connect', { port: contender.port, count, dialect: contender.dialect(count) })
+    // Some tell of those who come.
+    await load.call('settle')
     subscribers = count
   },
 

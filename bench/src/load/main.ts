@@ -1,9 +1,12 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { answerCalls } from '../process/answer.ts'
 import { type DialectChoice, dialectOf } from './dialect.ts'
 import { LightSocket } from './light-socket.ts'
 
 /** Most connections under way at a time: more would overflow the server's accept queue. */
 const openingMax = 64
+/** How long nothing comes where nothing more will. */
+const quietMs = 500
 
 const sockets: LightSocket[] = []
 let total = 0
@@ -18,6 +21,8 @@ export type LoadMethods = {
   connect(crowd: { port: number; count: number; dialect: DialectChoice }): Promise<void>
   /** Resolves when all subscribers together have had this many frames since they were subscribed. */
   reach(frames: number): Promise<void>
+  /** Resolves when nothing has come for a while; what has come does not count. */
+  settle(): Promise<void>
   /** @throws Error unless every subscriber has had exactly this many frames. */
   verify(frames: number): void
 }
@@ -54,6 +59,16 @@ const methods: LoadMethods = {
       waiting.sort((a, b) => a.frames - b.frames)
       next = waiting[0]?.frames ?? next
     }),
+
+  settle: async () => {
+    let before = -1
+    while (total !== before) {
+      before = total
+      await pause(quietMs)
+    }
+    total = 0
+    for (const socket of sockets) socket.frames = 0
+  },
 
   verify: (frames) => {
     if (failure !== undefined) throw failure

@@ -19,6 +19,15 @@ describe.skipIf(withoutBrowser())('the Scrum board', () => {
     cluster = await startPostgres()
     vi.stubEnv('LOCKSTEP_TEST_POSTGRES', cluster.url)
     scrum = await startScrum()
+    // What can hang on an item, and between items.
+    await scrum.sql`insert into tags (project_id, name) values (1, 'touch'), (1, 'later')`
+    await scrum.sql`
+      insert into item_tags (project_id, item_id, tag_id) select 1, 1, id from tags where project_id = 1`
+    await scrum.sql`insert into attachments (project_id, item_id, name, size) values (1, 1, 'sketch.png', 70000)`
+    await scrum.sql`insert into comments (project_id, item_id, user_id, text) values (1, 1, 2, 'By touch, too?')`
+    await scrum.sql`
+      insert into planning_markers (project_id, position)
+      select 1, position || 'V' from items where project_id = 1 order by position offset 3 limit 1`
     browser = await launchChromium()
   }, 120_000)
 
@@ -64,6 +73,10 @@ describe.skipIf(withoutBrowser())('the Scrum board', () => {
           .first()
           .click()
         await check('open')
+        if (path === '') {
+          await page.getByRole('button', { name: 'Import', exact: true }).click()
+          await check('form')
+        }
         if (path === '/sprint') {
           await page.getByRole('button', { name: 'New sprint' }).click()
           await check('form')

@@ -106,9 +106,6 @@ describe.skipIf(withoutBrowser())('a backlog of 5,000 items', () => {
     await stream
     // How long frames take is the machine's affair; that they come, and show lines, is the page's.
     expect(frames).toHaveLength(90)
-    console.log(
-      `frames: median ${frames[45]?.toFixed(1)} ms, p95 ${frames[85]?.toFixed(1)} ms, ${writes} changes`,
-    )
     expect(await alice.page.getByRole('article').count()).toBeLessThan(shownMax)
     expect(await alice.page.getByRole('article').count()).toBeGreaterThan(10)
     expect(alice.errors).toEqual([])

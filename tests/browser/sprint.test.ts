@@ -3,6 +3,7 @@ import type { Browser, Locator } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Person } from './person.ts'
 import { type ScrumProcess, startScrum } from './scrum-process.ts'
+import { shoot } from './shots.ts'
 
 let scrum: ScrumProcess
 let browser: Browser
@@ -83,6 +84,37 @@ describe.skipIf(withoutBrowser())('two people in one sprint', () => {
       await alice.page.getByRole('button', { name: `Undo moving “${story}”` }).click()
       await list(olivia, 'Backlog items').getByRole('article', { name: story }).waitFor()
       expectRequests(/^PATCH/, /^PATCH/)
+    })
+
+    test('a draft survives that another drags its item into the sprint, and both versions are shown', async () => {
+      await list(olivia, 'Backlog items').getByRole('button', { name: story, exact: true }).click()
+      await olivia.page.getByLabel('User story').fill('What Olivia writes')
+      await alice.page.getByText('Olivia is currently editing', { exact: true }).waitFor()
+      await list(alice, 'Backlog items')
+        .getByRole('button', { name: `Move ${story}` })
+        .dragTo(list(alice, 'Sprint items').getByRole('article').first(), {
+          targetPosition: { x: 200, y: 6 },
+        })
+      const moved = list(olivia, 'Sprint items').getByLabel('User story')
+      await moved.waitFor()
+      expect(await moved.inputValue()).toBe('What Olivia writes')
+      expectRequests(/^PATCH \/api\/projects\/1\/items\/\d+$/)
+
+      await list(alice, 'Sprint items').getByRole('button', { name: story, exact: true }).click()
+      await alice.page.getByLabel('User story').fill('What Alice writes')
+      await alice.page.keyboard.press('Enter')
+      const conflict = olivia.page
+        .getByRole('alert')
+        .filter({ hasText: 'changed this while you were writing' })
+      await conflict.getByText('What Alice writes').waitFor()
+      expect(await moved.inputValue()).toBe('What Olivia writes')
+      await shoot(olivia.page, 'planning-conflict-1280-light')
+      await conflict.getByRole('button', { name: 'Take theirs' }).click()
+
+      await alice.page.keyboard.press('Control+z')
+      await list(olivia, 'Sprint items').getByRole('article', { name: story }).waitFor()
+      await alice.page.getByRole('button', { name: `Undo moving “${story}”` }).click()
+      await list(olivia, 'Backlog items').getByRole('article', { name: story }).waitFor()
     })
 
     test('a sprint is planned, changed, deleted and brought back, each with one request', async () => {

@@ -1,4 +1,4 @@
-import { type ReactElement, useSyncExternalStore } from 'react'
+import { memo, type ReactElement, useSyncExternalStore } from 'react'
 import { estimateCards, estimateText, estimateWords, type Item, type Member } from '../../model/board.ts'
 import { useBoard } from '../board/board-context.tsx'
 import type { NewsEntry } from '../board/news.ts'
@@ -113,20 +113,33 @@ function NewsList({ members }: { members: readonly Member[] }): ReactElement {
   return (
     <ol className="news">
       {entries.map((entry) => (
-        <li key={entry.id}>
-          <NewsFace member={members.find(({ user_id }) => user_id === entry.userId)} />
-          <p>
-            {entry.text}
-            <time dateTime={new Date(entry.at).toISOString()}>
-              {new Date(entry.at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })}
-            </time>
-          </p>
-        </li>
+        <NewsLine
+          key={entry.id}
+          entry={entry}
+          member={members.find(({ user_id }) => user_id === entry.userId)}
+        />
       ))}
     </ol>
   )
 }
 
-function NewsFace({ member }: { member: Member | undefined }): ReactElement {
-  return <Avatar name={member?.name ?? '?'} hue={member?.hue ?? 0} />
-}
+// Making one for each line took more of a busy page than all its items.
+const clock = new Intl.DateTimeFormat([], { hour: '2-digit', minute: '2-digit' })
+
+const NewsLine = memo(function NewsLine({
+  entry,
+  member,
+}: {
+  entry: NewsEntry
+  member: Member | undefined
+}): ReactElement {
+  return (
+    <li>
+      <Avatar name={member?.name ?? '?'} hue={member?.hue ?? 0} />
+      <p>
+        {entry.text}
+        <time dateTime={new Date(entry.at).toISOString()}>{clock.format(entry.at)}</time>
+      </p>
+    </li>
+  )
+})

@@ -1,5 +1,14 @@
 import { useWindowVirtualizer } from '@tanstack/react-virtual'
-import { type ReactElement, type RefObject, useEffect, useLayoutEffect, useRef, useState } from 'react'
+import {
+  type ReactElement,
+  type RefObject,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react'
 import { useBoard } from './board-context.tsx'
 
 /** Longer lists keep only what is near the window in the page. Shorter ones can be searched by the browser. */
@@ -52,13 +61,13 @@ function LongList<R>({ label, rows, keyOf, render }: RowListProps<R>): ReactElem
     watcher.observe(document.body)
     return () => watcher.disconnect()
   }, [])
+  // Another function makes the list measure all its lines anew: it stays the same while the keys do.
+  const keys = useSameKeys(rows, keyOf)
+  const getItemKey = useCallback((index: number) => keys[index] ?? index, [keys])
   const lines = useWindowVirtualizer({
     count: rows.length,
     estimateSize: () => lineHeight,
-    getItemKey: (index) => {
-      const row = rows[index]
-      return row === undefined ? index : keyOf(row)
-    },
+    getItemKey,
     overscan,
     scrollMargin,
     initialRect: serverWindow,
@@ -91,6 +100,17 @@ function LongList<R>({ label, rows, keyOf, render }: RowListProps<R>): ReactElem
       })}
     </ol>
   )
+}
+
+/** Keys of all rows; the same array until one is another or stands elsewhere. */
+function useSameKeys<R>(rows: readonly R[], keyOf: (row: R) => string): readonly string[] {
+  const last = useRef<readonly string[]>([])
+  return useMemo(() => {
+    const keys = rows.map(keyOf)
+    const same = keys.length === last.current.length && keys.every((key, i) => key === last.current[i])
+    if (!same) last.current = keys
+    return last.current
+  }, [rows, keyOf])
 }
 
 /** An element that is moved within the page loses the focus: it is given back to the moved row's handle. */

@@ -156,9 +156,12 @@ export class Answers {
     let refused: unknown
     for (const pattern of patterns) {
       try {
-        const position = own(own(lockstep, 'positions'), pattern) ?? own(lockstep, 'position')
-        if (position !== undefined) client.resumes = true
         if (subscriptions === undefined) throw new Refusal(402, '', 'Unknown client')
+        const position =
+          own(own(lockstep, 'positions'), pattern) ??
+          own(lockstep, 'position') ??
+          (subscriptions.patterns.has(pattern) ? undefined : client.from)
+        if (position !== undefined) client.resumes = true
         if (subscriptions.patterns.size >= this.#bayeux.limits.subscriptionsMax) {
           throw new Refusal(413, pattern, 'Too many subscriptions')
         }

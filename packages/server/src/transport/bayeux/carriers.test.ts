@@ -257,6 +257,36 @@ describe('Y6: a client that comes back', () => {
     }
   })
 
+  it('Y6: says once, in its handshake, where it stands: its subscriptions go on from there', async () => {
+    const scene = await startScene()
+    try {
+      const position = await scene.server().barrier()
+      for (let i = 0; i < 3; i++) await scene.sql`INSERT INTO todos VALUES (${i}, 'x')`
+      await scene.settled()
+      const later = await scene.server().barrier()
+      await scene.sql`INSERT INTO todos VALUES (3, 'x')`
+      await scene.settled()
+      const toldTo = async (clientId: string): Promise<string[]> => {
+        const connect = { channel: '/meta/connect', connectionType: 'long-polling', advice: { timeout: 0 } }
+        const { replies } = await scene.post({ ...connect, clientId })
+        return replies.flatMap(({ data }) => Object.keys(data?.create ?? {}))
+      }
+      const subscribe = { channel: '/meta/subscribe', subscription: '/sync/todos' }
+      const ext = { lockstep: { token: scene.token(), position } }
+      const clientId = await scene.shake('alice', { ext })
+      await scene.post({ ...subscribe, clientId })
+      expect(await toldTo(clientId)).toEqual(['0', '1', '2', '3'])
+      // What it has already is not told again, and what a subscription says itself goes first.
+      await scene.post({ ...subscribe, clientId, id: 'again' })
+      expect(await toldTo(clientId)).toEqual([])
+      const other = await scene.shake('alice', { ext })
+      await scene.post({ ...subscribe, clientId: other, ext: { lockstep: { position: later } } })
+      expect(await toldTo(other)).toEqual(['3'])
+    } finally {
+      await scene.close()
+    }
+  })
+
   it('Y6: is told when the log no longer reaches back to its position', async () => {
     const short = await startScene({}, { logBytesMax: 1_000 })
     try {

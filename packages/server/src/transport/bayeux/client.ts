@@ -72,6 +72,8 @@ export class BayeuxClient implements Carrier {
   acks = false
   /** Asks to go on by position: then a broken carrier ends the client, and its next one is told everything. */
   resumes = false
+  /** Where it said at the handshake that it stands: what its first subscriptions go on from. */
+  from: unknown
   /** When it was last heard of, ms since 1970. */
   seenAt: number
   allowance: Bucket

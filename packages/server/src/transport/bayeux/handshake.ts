@@ -40,15 +40,17 @@ export async function shakeHands(bayeux: Bayeux, message: Message, way: Way): Pr
       interval: 5_000,
     })
   }
+  const lockstep = own(message.ext, 'lockstep')
   try {
-    await signInBy(bayeux, client, own(message.ext, 'lockstep'), way)
+    await signInBy(bayeux, client, lockstep, way)
   } catch (error) {
     client.end()
     if (!(error instanceof LockstepError)) throw error
     const advice = error.retryable ? { reconnect: 'handshake', interval: 5_000 } : { reconnect: 'none' }
     return refuse(errorText(error.http, error.code, error.message), advice)
   }
-  if (own(own(message.ext, 'lockstep'), 'resume') === true) client.resumes = true
+  client.from = own(lockstep, 'position')
+  client.resumes = own(lockstep, 'resume') === true || client.from !== undefined
   client.acks = own(message.ext, 'ack') === true
   way.clients.add(client.id)
   if (way.outlet !== undefined) client.attach(way.outlet)

@@ -121,6 +121,16 @@ test('shows a write at once and resolves when its effect has passed (G6)', async
   expect(seen).toHaveLength(3)
 })
 
+test('nobody waits for a channel of a client that was closed', async () => {
+  const { client: make } = stage()
+  const client = make('page')
+  const waiting = [client.channel('a').ready, client.channel('b').ready]
+  client.close()
+  for (const ready of waiting) await expect(ready).rejects.toThrow('idle')
+  expect(client.channel('a').status).toEqual({ state: 'idle' })
+  expect(client.channel('a').items.size).toBe(2)
+})
+
 test('takes a refused write back, with the server’s reason', async () => {
   const { server, client: make } = stage()
   const a = make('page').channel('a')

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { LockstepError } from '@lockstep/protocol'
+import { LockstepError, type PageState } from '@lockstep/protocol'
 import { collection, createSyncServer, defineSync, type SyncServer } from '@lockstep/server'
 import { type CutProxy, createDatabase, cutProxy, eventually, type TestDatabase } from '@lockstep/testing'
 import postgres from 'postgres'
@@ -112,11 +112,19 @@ afterAll(async () => {
 })
 
 async function join(user: string, runtime: Runtime = platformRuntime): Promise<Client<typeof sync>> {
-  const page = await server.page({ id: user }, ['project/1'])
+  return open(await server.page({ id: user }, ['project/1']), user, runtime)
+}
+
+function open(page: PageState, user: string, runtime: Runtime = platformRuntime): Client<typeof sync> {
   const url = `http://127.0.0.1:${proxy.port}`
   const client = createClient<typeof sync>(
     { page: { ...page, url: url + page.url } },
-    { api: `${url}/api`, transport: webSocketTransport(WebSocket), runtime },
+    {
+      api: `${url}/api`,
+      transport: webSocketTransport(WebSocket),
+      runtime,
+      renew: async () => server.issueSession({ id: user }),
+    },
   )
   clients.push(client)
   return client
@@ -206,6 +214,25 @@ test('G6: a write while the stream is down shows at once and ends once it is bac
     'PATCH /api/project/1/items/-1',
     'DELETE /api/project/1/items/-2',
   ])
+})
+
+test('S2: a page that was copied with its session: each copy gets one of its own, and all stay live', async () => {
+  const page = await server.page({ id: 'alice' }, ['project/1'])
+  const copies: Client<typeof sync>[] = []
+  const breaks: string[] = []
+  for (let i = 0; i < 3; i++) {
+    const copy = open(page, 'alice')
+    copies.push(copy)
+    await copy.channel('project/1').ready
+  }
+  await eventually(() => expect(new Set(copies.map(({ sessionId }) => sessionId)).size).toBe(3))
+  for (const copy of copies) await eventually(() => expect(copy.status.state).toBe('live'))
+  for (const copy of copies) copy.onStatus(({ state }) => breaks.push(state))
+  for (const [i, copy] of copies.entries()) {
+    await copy.channel('project/1').items.update(-1, { title: `copy ${i}` })
+    for (const other of copies) await eventually(() => expect(titles(other)).toContain(`copy ${i}`))
+  }
+  expect(breaks).toEqual([])
 })
 
 test('a refused write is taken back, with the server’s reason', async () => {

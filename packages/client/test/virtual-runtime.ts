@@ -60,6 +60,11 @@ export class VirtualRuntime implements Runtime {
     return this.planned.length
   }
 
+  /** The computer is asleep for `ms`: time passes, and nothing runs. */
+  sleep(ms: number): void {
+    this.time += ms
+  }
+
   /** Runs what is due within `ms`, letting promises settle in between. */
   async advance(ms: number): Promise<void> {
     const until = this.time + ms

@@ -4,7 +4,7 @@ import type { WriteRequest } from '../writes/writes.ts'
 
 /** How it stands with a channel. */
 export type ChannelStatus =
-  /** Nobody needs it; no rows. */
+  /** Nobody needs it, and there are no rows; or the client was closed. */
   | { readonly state: 'idle' }
   /** Asked for, or being brought up to date; rows that were there stay on show. */
   | { readonly state: 'subscribing' }
@@ -30,7 +30,7 @@ export type OperationListener = (envelope: Json, context: OperationContext) => v
 export interface Channel<Rows> {
   readonly name: string
   readonly status: ChannelStatus
-  /** Resolves when the channel is live for the first time; rejects when it is refused, revoked or left. */
+  /** Resolves when the channel is live for the first time; rejects when it is refused, revoked, left or closed. */
   readonly ready: Promise<void>
   /** The same object for the same name, always. */
   collection<Name extends keyof Rows & string>(name: Name): Collection<RowOf<Rows[Name]>>

@@ -71,16 +71,13 @@ export class ChannelHandle {
     if (this.ofPage) this.ofPage = false
     else this.needs++
     this.#stopLinger?.()
-    this.#stopLinger = undefined
     if (this.needs === 1 && this.status.state === 'idle') this.#owner.wanted(this, true)
     let done = false
     return () => {
       if (done) return
       done = true
       this.needs--
-      if (this.needs > 0) return
-      this.#stopLinger?.()
-      this.#stopLinger = this.#owner.linger(() => this.#owner.wanted(this, false))
+      if (this.needs === 0) this.#stopLinger = this.#owner.linger(() => this.#owner.wanted(this, false))
     }
   }
 
@@ -129,8 +126,10 @@ export class ChannelHandle {
     return this.#owner.write(this, request)
   }
 
+  /** The client was closed. */
   stop(): void {
     this.#stopLinger?.()
+    this.setStatus({ state: 'idle' })
   }
 }
 

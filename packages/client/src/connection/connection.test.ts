@@ -120,6 +120,25 @@ describe('the connection', () => {
     expect(client.sessionId).toBe('s5')
   })
 
+  test('S2: does not fight with a copy of the page for ever over a session that stays the same', async () => {
+    const { server, runtime, live, connect } = stage()
+    const renewals: unknown[] = []
+    const client = live({
+      renew: async (channels) => {
+        renewals.push(channels)
+        return { id: 's0', token: 't0' }
+      },
+    })
+    server.connection.cut(4409, 'replaced')
+    await runtime.advance(0)
+    connect()
+    expect([client.status.state, renewals]).toEqual(['live', [['a']]])
+    server.connection.cut(4409, 'replaced')
+    expect(client.status).toMatchObject({ state: 'refused', reason: 'replaced' })
+    expect(client.channel('a').items.size).toBe(2)
+    expect(runtime.timers).toBe(0)
+  })
+
   test('with another session asks again for what the last one could not see', async () => {
     const { server, live, connect } = stage()
     server.forbidden.add('b')
@@ -127,8 +146,8 @@ describe('the connection', () => {
     const b = client.channel('b')
     connect()
     expect(b.status.state).toBe('refused')
-    server.connection.cut(4409, 'replaced')
-    expect(client.status).toMatchObject({ state: 'refused', reason: 'replaced' })
+    server.connection.cut(4403, 'forbidden')
+    expect(client.status).toMatchObject({ state: 'refused', reason: 'forbidden' })
     server.forbidden.clear()
     client.connect({ id: 's7', token: 't7' })
     connect()

@@ -113,9 +113,9 @@ describe('what closes a connection decides what follows', () => {
     [4408, 'offline'],
     [4429, 'offline'],
     [4401, 'renewing'],
+    [4409, 'renewing'],
     [4400, 'refused'],
     [4403, 'refused'],
-    [4409, 'refused'],
     [4426, 'refused'],
   ])('%i leads to %s', (code, kind) => {
     for (const state of [states.connecting, states['catching-up'], states.live]) {
@@ -124,8 +124,11 @@ describe('what closes a connection decides what follows', () => {
   })
 
   test('a refusal names its reason: the error that was sent, else the word of the close', () => {
-    const lost: ConnectionEvent = { kind: 'lost', code: 4409, reason: 'replaced' }
-    expect(decide(states.live, lost, 0, 0)[0]).toMatchObject({ kind: 'refused', error: { code: 'replaced' } })
+    const lost: ConnectionEvent = { kind: 'lost', code: 4403, reason: 'forbidden' }
+    expect(decide(states.live, lost, 0, 0)[0]).toMatchObject({
+      kind: 'refused',
+      error: { code: 'forbidden' },
+    })
     const told = { code: 'bad_request', message: 'Why.', retryable: false }
     const [state] = decide(states.live, { kind: 'rejected', error: told }, 0, 0)
     expect(decide(state, lost, 0, 0)[0]).toEqual({ kind: 'refused', error: told })

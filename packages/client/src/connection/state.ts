@@ -6,9 +6,9 @@ import { backoffMs } from './backoff.ts'
  *                   ^   |   ^                        |                  |
  *              alarm|   |   |renewed            lost, goodbye, silence (alarm)
  *              nudge|   v   |                        |                  |
- *                  offline  renewing <--4401---------+------------------+
+ *                  offline  renewing <--4401, 4409---+------------------+
  *                   ^  |        |                    |
- *                   |  +--------+--4401 again, 44xx--+--> refused
+ *                   |  +--------+--again, other 44xx-+--> refused
  *                   +-- 45xx, 1006, ... -------------+
  *   close leads from everywhere to closed.
  */
@@ -167,7 +167,8 @@ function lost(
   const { code, reason } = event
   const failures = failuresOf(state, now)
   const error = state.error ?? { code: reason || `close_${code}`, message: reason, retryable: false }
-  if (code === 4401) {
+  // 4409: a copy of the page came with its session. Each goes on with one of its own.
+  if (code === 4401 || code === 4409) {
     return state.renewed && !hasHeld(state, now) ? refuse(error) : renew(failures, now)
   }
   // 4408 (a hello that came too late) and 4429 (too fast) mend themselves with time.

@@ -17,16 +17,9 @@ export type Status =
 export const connectingStatus: Status = { state: 'connecting' }
 
 export function statusOf(state: ConnectionState, fallback: Fallback | undefined): Status {
-  switch (state.kind) {
-    case 'idle':
-    case 'connecting':
-    case 'renewing':
-      return connectingStatus
-    case 'offline':
-      return { state: 'offline', retryAt: state.alarmAt }
-    case 'refused':
-      return { state: 'refused', reason: state.error.code, message: state.error.message }
-    default:
-      return { state: state.kind, fallback }
-  }
+  const { kind } = state
+  if (kind === 'offline') return { state: kind, retryAt: state.alarmAt }
+  if (kind === 'refused') return { state: kind, reason: state.error.code, message: state.error.message }
+  if (kind === 'idle' || kind === 'connecting' || kind === 'renewing') return connectingStatus
+  return { state: kind, fallback }
 }

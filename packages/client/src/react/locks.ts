@@ -37,7 +37,7 @@ export function useLock(channel: NamedChannel, resource: string, options: LockOp
   const { name } = channel
   const model = useMemo(() => new LockModel(client, name, resource), [client, name, resource])
   useEffect(() => () => model.release(), [model])
-  const view = useSyncExternalStore(model.subscribe, model.view, model.view)
+  const view = useSyncExternalStore(model.subscribe, model.view, () => free)
   return { ...view, acquire: (other) => model.acquire({ ...options, ...other }), release: model.release }
 }
 
@@ -50,11 +50,15 @@ export function useLocks(channel: NamedChannel): ReadonlyMap<string, ShownLock> 
   return useSyncExternalStore(
     subscribe,
     () => locks.all(),
-    () => locks.all(),
+    () => none,
   )
 }
 
 type Shown = Omit<LockView, 'acquire' | 'release'>
+
+/** A page comes with rows alone: its first render equals the server's. */
+const none: ReadonlyMap<string, ShownLock> = new Map()
+const free: Shown = { holder: undefined, phase: undefined, token: 0, lost: undefined, question: undefined }
 
 /** One component's lock, as a store that React can look at. */
 class LockModel {

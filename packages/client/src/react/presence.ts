@@ -4,6 +4,9 @@ import { type BroadcastListener, type Person, presenceOf } from '../presence/ind
 import type { NamedChannel } from './named-channel.ts'
 import { useClient } from './provider.ts'
 
+/** A page comes with rows alone: its first render equals the server's. */
+const nobody: ReadonlyMap<string, Person> = new Map()
+
 /**
  * Who is in the channel, by session. With `state`, others are told that of this page, and of each other one after
  * it; states are compared as JSON.
@@ -20,7 +23,7 @@ export function usePresence(channel: NamedChannel, state?: Json): ReadonlyMap<st
   return useSyncExternalStore(
     subscribe,
     () => presence.all(),
-    () => presence.all(),
+    () => nobody,
   )
 }
 

@@ -225,9 +225,65 @@ test('without a stream to wait for, a write ends with its reply and stays on sho
   const { server, live } = stage()
   updates(server)
   const client = live()
-  server.connection.cut(4409, 'replaced')
+  server.connection.cut(4403, 'forbidden')
   const write = follow(client.channel('a').items.update(1, { title: 'eins' }))
   await settle()
   expect(write.outcome).toBe('done')
   expect(client.channel('a').items.get(1)?.title).toBe('eins')
+})
+
+test('what the application throws while the request is made rejects the write and takes it back', async () => {
+  const { live, errors } = stage()
+  const circular: Record<string, unknown> = {}
+  circular['self'] = circular
+  const client = live({
+    endpoint: ({ attributes }) => {
+      if (attributes['title'] === 'nowhere') throw new Error('No such endpoint.')
+      return { url: '/api', body: attributes['title'] === 'circular' ? circular : attributes }
+    },
+  })
+  const { items } = client.channel('a')
+  const writes = ['nowhere', 'circular'].map((title) => follow(items.update(1, { title })))
+  const after = follow(items.update(1, { title: 'eins' }))
+  await settle()
+  expect(writes.map(({ outcome }) => String(outcome).split('\n')[0])).toEqual([
+    'Error: No such endpoint.',
+    'TypeError: Converting circular structure to JSON',
+  ])
+  expect([client.pendingWrites, items.get(1)?.title]).toEqual([1, 'eins'])
+  client.close()
+  await settle()
+  expect(after.outcome).toMatchObject({ code: 'closed' })
+  expect(errors).toEqual([])
+})
+
+test('a computer that sleeps for hours in the middle of a write sends it on when it wakes', async () => {
+  const { server, runtime, live, connect } = stage()
+  updates(server)
+  const client = live()
+  const { items } = client.channel('a')
+  let fail = (): void => {}
+  runtime.respond = () =>
+    new Promise((_, reject) => {
+      fail = () => reject(new Error('network'))
+    })
+  const write = follow(items.update(1, { title: 'eins' }))
+  await settle()
+  runtime.sleep(8 * 3_600_000)
+  // The first that the page hears: its requests have failed, and for a moment so do new ones.
+  fail()
+  runtime.respond = () => Promise.reject(new Error('network'))
+  server.connection.cut()
+  server.barred.add('t0')
+  await runtime.advance(2_000)
+  expect([write.outcome, items.get(1)?.title]).toEqual(['pending', 'eins'])
+  runtime.respond = server.respond
+  server.barred.clear()
+  await runtime.advance(30_000)
+  connect()
+  await settle()
+  server.connection.arrive()
+  await settle()
+  expect(write.outcome).toBe('done')
+  expect([client.status.state, items.get(1)?.title]).toEqual(['live', 'eins'])
 })

@@ -11,7 +11,7 @@ import { errorOfReply, WriteError } from './error.ts'
 import { Gate, type Mutation } from './mutation.ts'
 import type { Endpoint, OptimisticTransaction, WriteRequest } from './writes.ts'
 
-/** How long a write is sent again after failures before it is given up. */
+/** How long a write is sent again after failures before it is given up; time asleep does not count. */
 export const writeRetryMs = 60_000
 /** How long one request may go without a reply. */
 export const replyMs = 30_000
@@ -117,7 +117,8 @@ export class WriteQueue implements Confirmations {
         for (const effect of effects) effect.store.addEffect(effect)
         return () => this.#counted()
       })
-      this.#send(mutation, ahead).catch(this.#report)
+      // What throws here is the application's: its endpoint, or a body that is no JSON.
+      this.#send(mutation, ahead).catch((error) => this.#fail(mutation, error))
     })
   }
 
@@ -151,14 +152,19 @@ export class WriteQueue implements Confirmations {
     }
     if (body !== undefined) headers['content-type'] = 'application/json'
     const request = { method, headers, body: JSON.stringify(body) }
-    const startedAt = this.#runtime.now()
+    let countedAt = this.#runtime.now()
+    let leftMs = writeRetryMs
     for (let failures = 1; this.#mutations.has(mutation.id); failures++) {
       const result = await this.#attempt(url, request)
       if (!(result instanceof WriteError)) {
         this.#answered(mutation, result.body)
         return
       }
-      if (!worthRepeating(result) || this.#runtime.now() - startedAt >= writeRetryMs) {
+      const now = this.#runtime.now()
+      // No try takes longer, unless the computer was asleep.
+      leftMs -= Math.min(now - countedAt, replyMs)
+      countedAt = now
+      if (!worthRepeating(result) || leftMs <= 0) {
         this.#fail(mutation, result)
         return
       }
@@ -216,8 +222,8 @@ export class WriteQueue implements Confirmations {
     mutation.answeredAt = this.#runtime.now()
     for (const { store, key, action } of mutation.effects) {
       if (action !== 'create' || !key.startsWith(temporaryPrefix)) continue
-      // An object is read as a row; where it is none, it has no key column and nothing is learnt.
-      if (typeof body === 'object' && body !== null) store.learnKey(key, body as Row)
+      // What it is is read as a row; where it is none, it has no key column and nothing is learnt.
+      store.learnKey(key, Object(body))
       if (!mutation.confirmed) continue
       this.#applier.run('local', () => {
         store.adopt(key)

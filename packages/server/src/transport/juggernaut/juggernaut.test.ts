@@ -1,6 +1,5 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as wait } from 'node:timers/promises'
 import { createDatabase, eventually, type TestDatabase } from '@lockstep/testing'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -448,7 +447,7 @@ test('J5: whoever asks for a policy file gets one for this port', async () => {
 describe('J6: the life of a session', () => {
   test('S2: disconnected at once, logged_out later, unless it came back', async () => {
     await stop()
-    await start({ limits: { logoutMs: 400 } })
+    await start({ limits: { logoutMs: 5_000 } })
     const kinds = (session: string): string[] =>
       events.flatMap((event) => (event.session === session ? [event.kind] : []))
     const [gone, back] = [issue(), issue()]
@@ -459,9 +458,11 @@ describe('J6: the life of a session', () => {
     await eventually(() => expect(kinds(back.session)).toEqual(['subscribe', 'disconnected']))
     const again = await open()
     again.say(handshake(back))
-    await eventually(() => expect(kinds(gone.session)).toEqual(['subscribe', 'disconnected', 'logged_out']))
+    await eventually(() => expect(kinds(gone.session)).toEqual(['subscribe', 'disconnected', 'logged_out']), {
+      timeoutMs: 20_000,
+    })
     const [, disconnected, loggedOut] = events.filter(({ session }) => session === gone.session)
-    expect((loggedOut?.at ?? 0) - (disconnected?.at ?? 0)).toBeGreaterThanOrEqual(400)
+    expect((loggedOut?.at ?? 0) - (disconnected?.at ?? 0)).toBeGreaterThanOrEqual(5_000)
     expect(kinds(back.session)).not.toContain('logged_out')
   })
 
@@ -476,14 +477,13 @@ describe('J6: the life of a session', () => {
 
   test('nothing said in time is a timeout, and who has said noop is held to it', async () => {
     await stop()
-    await start({ limits: { helloMs: 200, heartbeatMs: 300 } })
+    await start({ limits: { helloMs: 3_000, heartbeatMs: 500 } })
     const silent = await open()
     expect(await silent.refused()).toBe('timeout')
     const quiet = await subscribed()
     const held = await subscribed()
     held.say({ command: 'noop' })
     await eventually(() => expect(held.closed).toBe(true))
-    await wait(0)
     expect(quiet.closed, 'a program that has no word for it is not asked').toBe(false)
   })
 

@@ -10,8 +10,10 @@ import {
   type TestServerOptions,
 } from '@lockstep/testing'
 import { Hono } from 'hono'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
+
+vi.setConfig({ testTimeout: 150_000 })
 
 const secret = 'a-secret-of-a-backend-that-publishes-here'
 const sync = defineSync({
@@ -199,8 +201,8 @@ test('O3, O6: connections that are cut at any time hear every operation of other
       expected.olivia.push(n)
     }
   }
-  await eventually(() => expect(olivia.heard).toEqual(expected.olivia))
-  await eventually(() => expect(alice.heard).toEqual(expected.alice))
+  await eventually(() => expect(olivia.heard).toEqual(expected.olivia), { timeoutMs: 60_000 })
+  await eventually(() => expect(alice.heard).toEqual(expected.alice), { timeoutMs: 60_000 })
   expect([alice.errors, olivia.errors]).toEqual([[], []])
 })
 
@@ -256,7 +258,7 @@ test('O6: a page that was away for too long is told that operations may have bee
     { timeoutMs: 30_000, everyMs: 200 },
   )
   proxy.refuse(false)
-  await eventually(() => expect(page.heard).toEqual([{ missed: 'trimmed' }]), { timeoutMs: 20_000 })
+  await eventually(() => expect(page.heard).toEqual([{ missed: 'trimmed' }]), { timeoutMs: 60_000 })
   await emit('heard')
   await eventually(() => expect(page.heard).toEqual([{ missed: 'trimmed' }, 'heard']))
 })

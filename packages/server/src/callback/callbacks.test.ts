@@ -192,7 +192,7 @@ describe('subscribe', () => {
     expect(await page.subscribe('project/1')).toMatchObject(unavailable)
     await application.up()
     application.answer = () => undefined
-    expect(await page.subscribe('project/1')).toMatchObject({ type: 'live' })
+    await eventually(async () => expect(await page.subscribe('project/1')).toMatchObject({ type: 'live' }))
     for (const resolve of late) resolve(undefined)
   })
   const late: ((answer: Answer) => void)[] = []
@@ -239,7 +239,8 @@ describe('what has happened', () => {
     // Both held ones time out, and a later attempt is taken: the backend has it several times.
     await eventually(() => expect(application.states.get(session.id)).toBe('disconnected'))
     expect(application.calls.filter(({ kind }) => kind === 'disconnected').length).toBeGreaterThanOrEqual(3)
-    expect(await open(session).subscribe('project/1')).toMatchObject({ type: 'live' })
+    const back = open(session)
+    await eventually(async () => expect(await back.subscribe('project/1')).toMatchObject({ type: 'live' }))
     expect(application.states.get(session.id)).toBe('subscribe')
     for (const resolve of held.reverse()) resolve(undefined)
     await new Promise((resolve) => setImmediate(resolve))
@@ -318,17 +319,21 @@ describe('what has happened', () => {
     await eventually(async () => expect(await sql`SELECT FROM lockstep.callbacks`).toHaveLength(1))
     await stop()
     await application.up()
-    await start({}, { limits: { logoutMs: 5_000 } })
+    await start({}, { limits: { logoutMs: 8_000 } })
     expect(await open(back).subscribe('project/1')).toMatchObject({ type: 'live' })
-    await eventually(() => {
-      expect(application.kinds(gone.id)).toEqual(['subscribe', 'disconnected', 'logged_out'])
-      expect(application.kinds(back.id)).toEqual(['subscribe', 'disconnected', 'subscribe'])
-    })
+    await eventually(
+      () => {
+        expect(application.kinds(gone.id)).toEqual(['subscribe', 'disconnected', 'logged_out'])
+        expect(application.kinds(back.id)).toEqual(['subscribe', 'disconnected', 'subscribe'])
+      },
+      { timeoutMs: 25_000 },
+    )
     await eventually(async () =>
       expect(await sql`SELECT session FROM lockstep.callback_sessions`).toEqual([{ session: back.id }]),
     )
-    expect(await sql`SELECT FROM lockstep.callbacks`).toHaveLength(0)
-  })
+    // Forgotten after the backend has answered.
+    await eventually(async () => expect(await sql`SELECT FROM lockstep.callbacks`).toHaveLength(0))
+  }, 60_000)
 
   test('A3: is given up, loudly, when too much waits', async () => {
     await start({ limits: { waitingMax: 3, retryMs: 60_000 } }, { limits: { logoutMs: 600_000 } })

@@ -18,7 +18,7 @@ export interface ClientParts extends JuggernautParts, HandshakeParts {
 }
 
 /** How long a peer may take to close after us, in ms. */
-const closeMs = 1_000
+const closeMs = 5_000
 
 /** One program on a TCP socket: to the hub a carrier, which tells operations and no rows. */
 export class JuggernautClient implements Carrier {

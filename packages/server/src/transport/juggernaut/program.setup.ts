@@ -67,12 +67,12 @@ export class Program {
   }
 
   async hears(...envelopes: unknown[]): Promise<void> {
-    await eventually(() => expect(this.envelopes).toEqual(envelopes))
+    await eventually(() => expect(this.envelopes).toEqual(envelopes), { timeoutMs: 20_000 })
   }
 
   /** Waits for the end, which the server makes, and gives the code of the error before it. */
   async refused(): Promise<string | undefined> {
-    await eventually(() => expect(this.closed).toBe(true))
+    await eventually(() => expect(this.closed).toBe(true), { timeoutMs: 20_000 })
     return this.messages.at(-1)?.error?.code
   }
 

@@ -54,7 +54,7 @@ export async function serveJuggernaut(
 }
 
 /** How long peers may take to close, in ms. */
-const closeMs = 2_000
+const closeMs = 5_000
 
 function listen(server: Server, { port, host }: JuggernautOptions): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -18,6 +18,7 @@ interface Ajax {
   readonly type: string
   readonly url: string
   readonly data?: string
+  readonly headers?: Readonly<Record<string, string>>
   success(reply: unknown): void
   error(reply: object): void
 }
@@ -69,6 +70,19 @@ describe('the subscriber', () => {
     tell({ create: { 5: row(5, 'new') } })
     sent[0]?.success(row(5, 'new'))
     expect(todos.toJSON()).toEqual([row(5, 'new')])
+  })
+
+  test('G3: a new row whose answer was lost is sent again as the same request, another one as its own', () => {
+    const { todos, sent } = scene([])
+    const model = todos.create({ list_id: 1, title: 'new', done: false })
+    sent[0]?.error({ status: 0 })
+    todos.create(model)
+    todos.create({ list_id: 1, title: 'new', done: false })
+    const [first, again, other] = sent.map(({ headers }) => headers?.['Idempotency-Key'] ?? '')
+    expect(first).toMatch(/^\d+(-\d+){3}$/)
+    expect(again).toBe(first)
+    expect(other).not.toBe(first)
+    expect(sent.map(({ data }) => data)).toEqual(Array(3).fill(sent[0]?.data))
   })
 
   test('a refused row says `invalid` and `error` on the collection', () => {

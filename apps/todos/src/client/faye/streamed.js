@@ -1,3 +1,4 @@
+import Backbone from 'backbone'
 import { List, Lists, Todo, Todos } from '../models.ts'
 
 // Models whose rows come over Faye. A reply to a save may be older than what Faye has brought meanwhile, so
@@ -60,18 +61,31 @@ function streamed(Base) {
  */
 function streamedCollection(Base) {
   return class extends Base {
+    /** @type {WeakMap<object, string>} of each model made here, what tells its request from others */
+    requestKeys = new WeakMap()
+
     /**
-     * Sends a new row; the stream brings it back, and adds it for everybody alike.
+     * Sends a new row; the stream brings it back, and adds it for everybody alike. A model that was made here
+     * is sent again, as the same request: the server may have taken it, and only the answer was lost.
      * @override
-     * @param {object} attributes
+     * @param {object} given
      */
-    create(attributes) {
+    create(given) {
+      const isAgain = given instanceof Backbone.Model
+      const model = isAgain ? given : this.made(given)
+      const headers = { 'Idempotency-Key': this.requestKeys.get(model) }
+      model.save(null, /** @type {object} */ ({ headers }))
+      return model
+    }
+
+    /** @param {object} attributes */
+    made(attributes) {
       const Model = /** @type {new (...args: object[]) => import('backbone').Model} */ (this.model)
       const model = new Model(attributes, { collection: this })
+      this.requestKeys.set(model, crypto.getRandomValues(new Uint32Array(4)).join('-'))
       for (const event of ['error', 'invalid']) {
         this.listenTo(model, event, (/** @type {unknown[]} */ ...args) => this.trigger(event, ...args))
       }
-      model.save()
       return model
     }
   }

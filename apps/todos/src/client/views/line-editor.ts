@@ -128,6 +128,8 @@ export class LineEditor extends Backbone.View<Backbone.Model> {
 <dl><dt>Theirs</dt><dd class="conflict-their-text">${String(theirs)}</dd><dt>Yours</dt><dd class="conflict-my-text">${this.draft}</dd></dl>
 <p class="conflict-choice"><button type="button" class="button small conflict-theirs">Use theirs</button><button type="button" class="button plain small conflict-mine">Keep mine</button></p>`.text
     this.#box.hidden = false
+    // The field for a new todo stands above what is below in the window, and hides it.
+    this.#box.scrollIntoView({ block: 'nearest' })
   }
 
   #say(fault: string): void {

@@ -22,8 +22,8 @@ export class NoticesView extends Backbone.View {
     this.listenTo(collection, 'error', (model, refusal: unknown) => {
       const { status, responseJSON } = Object(refusal)
       if (status === unprocessable) return // `invalid` has said it
-      const words = wordsOf(responseJSON) ?? (status === 0 ? unreachable : `The server said no (${status}).`)
-      this.#refused(collection, model, words)
+      if (status === 0) this.#unanswered(collection, model)
+      else this.#refused(collection, model, wordsOf(responseJSON) ?? `The server said no (${status}).`)
     })
   }
 
@@ -42,20 +42,27 @@ export class NoticesView extends Backbone.View {
   }
 
   #refused(collection: Backbone.Collection, model: Backbone.Model, words = 'The server said no.'): void {
-    const attributes = model.toJSON()
-    const name = String(attributes.title ?? attributes.name ?? '')
-    if (!model.isNew()) {
-      this.say(html`“${name}” was not changed. ${words}`)
-      return
-    }
-    this.say(html`“${name}” was not added. ${words}`, {
-      label: 'Try again',
-      run: () => collection.create(attributes),
-    })
+    if (model.isNew()) this.say(html`“${nameOf(model)}” was not added. ${words}`, again(collection, model))
+    else this.say(html`“${nameOf(model)}” was not changed. ${words}`)
+  }
+
+  /** The server cannot be reached, or it has done what was asked and its answer was lost. */
+  #unanswered(collection: Backbone.Collection, model: Backbone.Model): void {
+    const [name, words] = [nameOf(model), 'The server did not answer.']
+    if (model.isNew()) this.say(html`“${name}” may not have been added. ${words}`, again(collection, model))
+    else this.say(html`“${name}” may not have been changed. ${words}`)
   }
 }
 
-const unreachable = 'The server cannot be reached.'
+function nameOf(model: Backbone.Model): string {
+  const { title, name } = model.attributes
+  return String(title ?? name ?? '')
+}
+
+/** The model itself and no copy of it: whoever sends it knows that it is the same request. */
+function again(collection: Backbone.Collection, model: Backbone.Model): NoticeAction {
+  return { label: 'Try again', run: () => collection.create(model) }
+}
 
 /** The message that an error reply of our server has. */
 function wordsOf(body: unknown): string | undefined {

@@ -140,9 +140,25 @@ export class StreamClient extends CarrierClient {
 }
 
 export class PollClient extends CarrierClient {
+  #hangingUp = false
+  #isHeld = false
+
   constructor(port: number, messages: readonly object[]) {
     super(port)
     this.#poll({ messages })
+  }
+
+  /**
+   * Hangs up while the server holds a poll. Only the server knows when it holds one, and tells by answering
+   * the older of two polls with nothing.
+   */
+  async hangUp(): Promise<void> {
+    const older = this.request
+    this.#hangingUp = true
+    this.#poll({ connection: this.id })
+    await eventually(() => expect(this.#isHeld).toBe(true))
+    older?.destroy()
+    this.end()
   }
 
   #poll(body: object): void {
@@ -162,7 +178,8 @@ export class PollClient extends CarrierClient {
         this.id = reply.connection
         this.close = reply.close
         for (const message of reply.messages) this.take(message)
-        if (reply.close !== undefined) this.over = true
+        if (this.#hangingUp && reply.messages.length === 0) this.#isHeld = true
+        else if (reply.close !== undefined) this.over = true
         else if (!this.silent) this.#poll({ connection: this.id })
         // Nobody asks any more: that it is over shows at the server.
         else this.over = true

@@ -123,7 +123,8 @@ describe.each(['an event stream', 'long-polling'] as const)('%s', (name) => {
       expect(client.doubles).toBe(0)
       // Long before a heartbeat finds out.
       expect(roomy.server.status().connections).toBe(2)
-      client.end()
+      if (client instanceof PollClient) await client.hangUp()
+      else client.end()
       await eventually(() => expect(roomy.server.status().connections).toBe(1))
     } finally {
       client.end()

@@ -10,12 +10,15 @@ export interface CollectionView<R, T> {
   readonly select?: (rows: readonly R[]) => T
 }
 
+const noRows: readonly never[] = []
+const stopNothing = (): void => {}
+
 /**
- * The rows of a collection, or what `select` makes of them. Renders again only when the result differs:
+ * The rows of a collection, none where it is undefined, or what `select` makes of them. Renders again only when the result differs:
  * in another element (===) for arrays, else in itself. Functions may be written in place.
  */
 export function useCollection<R extends object, T = readonly R[]>(
-  collection: Collection<R>,
+  collection: Collection<R> | undefined,
   view: CollectionView<R, T> = {},
 ): T {
   const { filter, sort, select } = view
@@ -31,24 +34,30 @@ export function useCollection<R extends object, T = readonly R[]>(
       last.current = { result: made }
       return made
     }
-    return [remember(result, () => collection.all()), remember(result, () => collection.initial())]
+    return [
+      remember(result, () => collection?.all() ?? noRows),
+      remember(result, () => collection?.initial() ?? noRows),
+    ]
   }, [collection, filter, sort, select])
-  const subscribe = useCallback((listener: () => void) => collection.subscribe(listener), [collection])
+  const subscribe = useCallback(
+    (listener: () => void) => collection?.subscribe(listener) ?? stopNothing,
+    [collection],
+  )
   return useSyncExternalStore(subscribe, now, first)
 }
 
 /** One row, or undefined. Renders again only when this row changes. */
-export function useRow<R extends object>(collection: Collection<R>, key: Key): R | undefined {
+export function useRow<R extends object>(collection: Collection<R> | undefined, key: Key): R | undefined {
   const text = typeof key === 'object' ? JSON.stringify(key) : String(key)
   // biome-ignore lint/correctness/useExhaustiveDependencies: a composite key is another array every time.
   const subscribe = useCallback(
-    (listener: () => void) => collection.subscribeRow(key, listener),
+    (listener: () => void) => collection?.subscribeRow(key, listener) ?? stopNothing,
     [collection, text],
   )
   return useSyncExternalStore(
     subscribe,
-    () => collection.get(key),
-    () => collection.initialRow(key),
+    () => collection?.get(key),
+    () => collection?.initialRow(key),
   )
 }
 

@@ -214,6 +214,78 @@ test('the server renders the rows of the page without a socket or a timer, and h
   expect(server.connection.received.filter(({ type }) => type === 'subscribe')).toHaveLength(1)
 })
 
+/** One row of a channel that may not be chosen yet. */
+function Chosen({ name, id }: { name: string | undefined; id: number }) {
+  const channel = useChannel<Sync>(name)
+  useOperation(channel, 'note', (envelope) => heard.push([name, envelope]))
+  const { state } = useChannelStatus(channel)
+  const size = useCollection(channel?.items, { select: (rows) => rows.length })
+  return `${state}: ${useRow(channel?.items, id)?.title ?? 'nothing'} of ${size}`
+}
+
+test('channel and key may change, or be none yet: what is left is let go after a while', async () => {
+  server.commit({ b: { items: { create: { 2: { id: 2, title: 'zwei' } } } } })
+  const of = client()
+  const show = (name: string | undefined, id: number): string | null => {
+    act(() =>
+      root?.render(
+        <StrictMode>
+          <LockstepProvider client={of}>
+            <Chosen name={name} id={id} />
+          </LockstepProvider>
+        </StrictMode>,
+      ),
+    )
+    act(() => server.connection.arrive())
+    return element.textContent
+  }
+  root = createRoot(element)
+  server.connection.open()
+  expect(show(undefined, 1)).toBe('idle: nothing of 0')
+  expect(show('a', 1)).toBe('live: one of 2')
+  expect(show('a', 2)).toBe('live: two of 2')
+  expect(show('b', 2)).toBe('live: zwei of 1')
+  act(() => {
+    for (const channel of ['a', 'b'])
+      server.commit(
+        { [channel]: {} },
+        { operations: { [channel]: [{ operation: 'note', envelope: channel }] } },
+      )
+    server.connection.arrive()
+  })
+  expect(heard).toEqual([['b', 'b']])
+  expect(show(undefined, 2)).toBe('idle: nothing of 0')
+  await act(() => runtime.advance(5_000))
+  for (const name of ['a', 'b']) expect(of.channel(name, { subscribe: false }).status.state).toBe('idle')
+  expect(runtime.timers).toBe(1)
+})
+
+test('a thousand components that come and go leave no channel, listener or timer behind', async () => {
+  const of = client()
+  connect()
+  root = createRoot(element)
+  for (let i = 0; i < 1_000; i++) {
+    act(() => {
+      root?.render(
+        <LockstepProvider client={of}>
+          <Chosen key={i} name={`c/${i % 100}`} id={i} />
+        </LockstepProvider>,
+      )
+    })
+    act(() => server.connection.arrive())
+  }
+  act(() => root?.render(null))
+  await act(() => runtime.advance(5_000))
+  server.connection.arrive()
+  server.connection.heartbeat()
+  server.connection.arrive()
+  const left = (type: string): number =>
+    server.connection.received.filter((sent) => sent.type === type).length
+  // The page's own channel is still there.
+  expect(left('subscribe') - left('unsubscribe')).toBe(1)
+  expect(runtime.timers).toBe(1)
+})
+
 test('status, pending writes and operations show', async () => {
   const of = client()
   render(of, <State />)

@@ -120,6 +120,35 @@ describe('the connection', () => {
     expect(client.sessionId).toBe('s5')
   })
 
+  test('begins without a session and without a server, and is live once there is one', async () => {
+    const { server, runtime } = stage()
+    server.barred.add('')
+    const answers = ['unreachable', '<html>Sign in to this network</html>', '{"id":"s5","token":"t5"}']
+    runtime.respond = async () => {
+      const text = answers.shift()
+      if (text === undefined || text === 'unreachable') throw new Error('network')
+      return { status: 200, text: async () => text }
+    }
+    const { createClient } = await import('../index.ts')
+    const client = createClient({ url: 'http://server/lockstep' }, { runtime, transport: server.transport })
+    const { ready } = client.channel('a')
+    const states: string[] = []
+    client.onStatus(({ state }) => states.push(state))
+    for (let seconds = 0; client.status.state !== 'live'; seconds++) {
+      expect(seconds).toBeLessThan(60)
+      await runtime.advance(1_000)
+      const { connection } = server.connections.length > 0 ? server : { connection: undefined }
+      connection?.open()
+      await settle()
+      if (connection === server.connections.at(-1)) connection?.arrive()
+    }
+    await ready
+    expect(client.sessionId).toBe('s5')
+    expect(states).not.toContain('refused')
+    client.close()
+    expect(runtime.timers).toBe(0)
+  })
+
   test('S2: does not fight with a copy of the page for ever over a session that stays the same', async () => {
     const { server, runtime, live, connect } = stage()
     const renewals: unknown[] = []

@@ -79,8 +79,8 @@ export function createClient<S extends SyncTypes = SyncTypes>(
 }
 
 class LiveClient implements ConnectionOwner, ChannelOwner {
-  readonly applier: Applier
-  readonly report: Report
+  declare readonly applier: Applier
+  declare readonly report: Report
   status: Status = connectingStatus
   readonly #statusListeners = new Listeners<[Status]>()
   readonly #runtime: Runtime
@@ -88,7 +88,7 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
   readonly #renewal: (channels: readonly string[]) => Promise<PageSession>
   readonly #writes: WriteQueue
   readonly #connection: Connection
-  readonly session: Session
+  declare readonly session: Session
   readonly #url: string
 
   constructor(source: ClientSource, options: ClientOptions) {

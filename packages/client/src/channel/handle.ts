@@ -18,7 +18,7 @@ export interface ChannelOwner extends RowWriter {
 
 /** A channel: its collections, its listeners, and who needs it. The session moves it along. */
 export class ChannelHandle {
-  readonly name: string
+  declare readonly name: string
   readonly subscription: Subscription = new Subscription()
   readonly stores: Map<string, Store> = new Map()
   status: ChannelStatus = { state: 'idle' }
@@ -26,10 +26,10 @@ export class ChannelHandle {
   needs = 0
   /** The page brought its rows; the first who needs it takes over from the page. */
   ofPage = false
-  resetReason: ResetReason | undefined
+  declare resetReason: ResetReason | undefined
   /** Times in a row that the server could not give the channel, and what ends the wait for the next try. */
   failures = 0
-  cancelRetry: (() => void) | undefined
+  declare cancelRetry: (() => void) | undefined
   /** What applications hold: this, with the collections as properties. */
   readonly face: unknown = withCollections(this)
   #stopLinger: (() => void) | undefined

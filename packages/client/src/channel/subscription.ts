@@ -23,7 +23,7 @@ export type Verdict = 'apply' | 'hold' | 'skip' | 'hole'
 export class Subscription {
   phase: Phase = 'idle'
   /** Everything up to here has been applied. Undefined: there are no rows. */
-  position: WirePosition | undefined
+  declare position: WirePosition | undefined
   /** Everything up to here has been received. */
   #received: WirePosition | undefined
   /** Number of the request that counts. */
@@ -34,7 +34,7 @@ export class Subscription {
   held: Held[] = []
 
   /** Which columns the rows began with, to be told with the position. */
-  view: number | undefined
+  declare view: number | undefined
 
   /** Starts a request. Returns the position to go on from. */
   ask(request: number, late: boolean): WirePosition | undefined {

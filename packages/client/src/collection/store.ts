@@ -25,8 +25,8 @@ const realKeysMax = 1_000
 
 /** Confirmed rows, and over them what the pending writes make of some. */
 export class Store implements Collection<Row>, Changeable {
-  readonly name: string
-  readonly channel: string
+  declare readonly name: string
+  declare readonly channel: string
   /** Pending optimistic changes, oldest first. */
   #effects: Effect[] = []
   /** Names of the key's columns; the server tells them with a snapshot. */
@@ -45,7 +45,7 @@ export class Store implements Collection<Row>, Changeable {
   readonly #rowListeners = new Map<string, Listeners<[Row | undefined]>>()
   readonly #applier: Applier
   /** Whoever sends the writes: the client. */
-  readonly writer: RowWriter
+  declare readonly writer: RowWriter
   readonly #report: Report
 
   constructor(channel: string, name: string, applier: Applier, writer: RowWriter, report: Report) {

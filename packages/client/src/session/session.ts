@@ -61,7 +61,7 @@ export class Session {
   #bundled = 0
   readonly #runtime: Runtime
   readonly #applier: Applier
-  readonly connection: Connection
+  declare readonly connection: Connection
   readonly #writes: Confirmations
   readonly #report: (error: unknown) => void
 

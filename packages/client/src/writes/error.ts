@@ -3,13 +3,13 @@ import type { Json } from '@lockstep/protocol'
 /** Why a write did not happen. `code` is the server's, or `offline` or `closed`. */
 export class WriteError extends Error {
   override readonly name = 'WriteError'
-  readonly code: string
+  declare readonly code: string
   /** HTTP status; 0 where there was no reply. */
-  readonly status: number
+  declare readonly status: number
   /** Whether the same write may succeed later. */
-  readonly retryable: boolean
+  declare readonly retryable: boolean
   /** The reply's whole JSON body, for an application's own fields. */
-  readonly details: Json | undefined
+  declare readonly details: Json | undefined
 
   constructor(code: string, message: string, status = 0, retryable = false, details?: Json) {
     super(message)

@@ -44,7 +44,7 @@ export class WriteQueue implements Confirmations {
   readonly #endpoint: Endpoint
   readonly #report: Report
   /** Set by the client, because the session needs the writes first. */
-  stream: Stream | undefined
+  declare stream: Stream | undefined
 
   constructor(runtime: Runtime, applier: Applier, endpoint: Endpoint, report: Report) {
     this.#runtime = runtime

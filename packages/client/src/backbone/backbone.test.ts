@@ -213,6 +213,8 @@ test('`wait` shows nothing before the server has said yes', async () => {
   answers(all)
   at(all, 1).save({ title: 'eins' }, { wait: true })
   const created = all.items.create({ title: 'new' }, { wait: true })
+  let destroyed = 0
+  at(all, 2).on('destroy', () => destroyed++)
   at(all, 2).destroy({ wait: true })
   expect(all.items.pluck('title')).toEqual(['one', 'two'])
   await all.arrive()
@@ -220,6 +222,9 @@ test('`wait` shows nothing before the server has said yes', async () => {
   expect(all.items.get(7)).toBe(created)
   expect(all.server.requests).toHaveLength(3)
   expect(all.said.filter((event) => event.startsWith('add'))).toEqual(['add 7'])
+  // As without Lockstep, both the model and the collection say so, once.
+  expect(destroyed).toBe(1)
+  expect(all.said.filter((event) => event.startsWith('destroy'))).toEqual(['destroy 2'])
 })
 
 test('G6: a created model gets its id without leaving the collection', async () => {

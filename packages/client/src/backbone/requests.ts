@@ -102,10 +102,21 @@ export class Requests {
 
   #destroy(model: Model, options: SyncOptions, key = ''): Promise<unknown> {
     const url = this.#urlOf(model, key, options.url ?? model.url())
-    if (options.wait === true) return this.#send(model, options, requestOf('DELETE', url, undefined))
+    if (options.wait === true) return this.#destroyWhenSaid(model, options, url)
     this.#mirror.leave(key, model)
     const request = requestOf('DELETE', url, undefined, (tx) => tx.destroy(this.#mirror.rows.name, key))
     return this.#send(model, options, request, () => this.#mirror.left(key))
+  }
+
+  /** The stream takes the model out before the request is done: the collection hears of it no more by itself. */
+  #destroyWhenSaid(model: Model, options: SyncOptions, url: () => string): Promise<unknown> {
+    const { models } = this.#mirror
+    const success = (reply: unknown): void => {
+      const hears = contains(models, model)
+      options.success?.(reply)
+      if (!hears) models.trigger('destroy', model, models, options)
+    }
+    return this.#send(model, { ...options, success }, requestOf('DELETE', url, undefined))
   }
 
   /** A temporary key is replaced when the request goes out; by then the server has named the row. */

@@ -53,6 +53,8 @@ export const serverArrows: Readonly<Record<string, readonly string[]>> = {
     'callback',
     'transport',
   ],
+  // It looks at all stages, and none of them knows it.
+  inspector: ['bus', 'hub', 'lock', 'log', 'presence', 'session', 'source', 'write'],
   callback: ['session', 'setup', 'write'],
   http: ['hub', 'session', 'snapshot', 'write'],
   transport: ['hub', 'log', 'session'],

@@ -14,6 +14,8 @@ import { Authoriser } from './hub/authoriser.ts'
 import type { Connection } from './hub/connection.ts'
 import { Hub } from './hub/hub.ts'
 import { Requests } from './hub/requests.ts'
+import type { OverviewParts } from './inspector/overview.ts'
+import type { Trace } from './inspector/trace.ts'
 import type { Limits } from './limits.ts'
 import { MemoryLocks } from './lock/memory.ts'
 import { MemoryLog } from './log/memory.ts'
@@ -49,6 +51,8 @@ export interface EngineParts {
   readonly showUser?: ((user: User) => Json) | undefined
   /** Hears of each session's life. */
   readonly onSession?: SessionHook | undefined
+  /** Keeps the way of each commit, for the inspector. */
+  readonly trace?: Trace | undefined
   /** Stands between source and router, and sees each row. */
   readonly tap?: (router: SourceSink) => SourceSink
 }
@@ -80,6 +84,11 @@ export class Engine {
     this.#authoriser = new Authoriser(sync, logger, mayPass)
     this.#bus = new EmbeddedBus()
     this.log = new MemoryLog({ viewCount: sync.viewCount, runtime, limits })
+    const { trace } = parts
+    if (trace !== undefined) {
+      this.#bus.subscribe((entry) => trace.routed(entry))
+      this.log.onAppend(trace) // before the hub is
+    }
     this.#bus.subscribe((entry) => this.log.append(entry))
     this.#router = new Router({ sync, bus: this.#bus, limits, logger })
     this.snapshots = new SnapshotStore({
@@ -119,6 +128,7 @@ export class Engine {
       barrier: () => source.barrier(),
       issueToken: (claims) => this.#issueToken(claims),
       mayPass,
+      trace: trace && ((carrier) => trace.carrier(carrier)),
     })
     const requests = new Requests({
       hub: this.hub,
@@ -203,6 +213,12 @@ export class Engine {
     const { view } = grant
     await this.#parts.source.barrier()
     return { view, snapshot: await this.snapshots.get(channel, view, { fresh: true }) }
+  }
+
+  /** For the inspector, which reads and changes nothing. */
+  facts(): Omit<OverviewParts, 'trace' | 'source'> {
+    const { hub, sessions, locks, presence, log } = this
+    return { hub, connections: hub.connections, sessions, locks, presence, log }
   }
 
   /** Resolves when everything committed before the call has been handed to every connection with room. */

@@ -6,6 +6,7 @@ export { collection, defineSync } from './definition/define.ts'
 export type { Audience, ChannelRule, CollectionRule, SyncDefinition, User } from './definition/definition.ts'
 export type { ExternalType } from './definition/external.ts'
 export { assertDatabaseUrl, connectionFault } from './fault/connection.ts'
+export type { InspectorOptions } from './inspector/inspector.ts'
 export type { Limits } from './limits.ts'
 export { defaultLimits } from './limits.ts'
 export type {

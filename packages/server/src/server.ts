@@ -21,6 +21,8 @@ import { createHttp } from './http/http.ts'
 import { lockEndpoint } from './http/locks.ts'
 import { requestOf } from './http/node.ts'
 import { originsFor } from './http/origin.ts'
+import { Inspector, type InspectorOptions } from './inspector/inspector.ts'
+import { Trace } from './inspector/trace.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import type { LogStatus } from './log/log.ts'
 import type { ObserveOptions, Observer, Reaction, Row } from './observe/observe.ts'
@@ -29,6 +31,7 @@ import { createIssuer, type IssueOptions } from './publish/issuer.ts'
 import type { PublishOptions } from './publish/publish.ts'
 import { createPublisher } from './publish/publisher.ts'
 import { prepareExternal } from './publish/tables.ts'
+import { exactClock } from './runtime/exact.ts'
 import type { Logger } from './runtime/logger.ts'
 import { nodeRuntime } from './runtime/node.ts'
 import type { Runtime } from './runtime/runtime.ts'
@@ -84,6 +87,8 @@ export interface SyncServerOptions {
   readonly bayeux?: BayeuxOptions
   /** Serves programs that speak Juggernaut on a port of their own. @see docs/protocol.md J1 */
   readonly juggernaut?: JuggernautOptions
+  /** Shows administrators what goes on, at `{path}/inspector`. Default: there is none. @see docs/protocol.md H7 */
+  readonly inspector?: InspectorOptions
 }
 
 /** A running sync server: writes (`write`, `respond`, `via`) and everything that keeps clients in step. */
@@ -198,7 +203,8 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
       logger,
     })
     await observers.load()
-    const tap = (router: SourceSink): SourceSink => observers.tap(router)
+    const trace = options.inspector && new Trace(exactClock(runtime))
+    const tap = (router: SourceSink): SourceSink => observers.tap(trace?.sink(router) ?? router)
     const callbacks =
       options.callbacks &&
       new Callbacks({
@@ -213,12 +219,12 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
     const onSession = hookOf(options.onSession, callbacks)
     const { showUser } = options
     const parts = { sync, source, reader, secrets, runtime, logger, limits }
-    const engine = new Engine({ ...parts, onSession, showUser, tap })
+    const engine = new Engine({ ...parts, onSession, showUser, tap, trace })
     await engine.start()
     await callbacks?.start()
     try {
       const juggernautPort = options.juggernaut && (await engine.juggernaut(options.juggernaut))
-      return assemble(engine, { observers, callbacks, juggernautPort })
+      return assemble(engine, { observers, callbacks, juggernautPort, trace })
     } catch (error) {
       await engine.close()
       await callbacks?.close()
@@ -229,7 +235,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
     throw error
   }
 
-  function assemble(engine: Engine, { observers, callbacks, juggernautPort }: Assembled): SyncServer {
+  function assemble(engine: Engine, { observers, callbacks, juggernautPort, trace }: Assembled): SyncServer {
     const writer = createWriter({
       sql,
       runtime,
@@ -239,6 +245,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
       authenticate,
       ownerOf: (session) => engine.sessions.get(session)?.user.id,
       limits: { requestBytesMax: limits.bodyBytesMax },
+      trace: trace?.requests,
     })
     const publisher =
       options.publish &&
@@ -259,7 +266,12 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
         : []
       return { url: path, session, snapshots }
     }
+    const inspector =
+      options.inspector &&
+      trace &&
+      new Inspector({ options: options.inspector, trace, source, logger, ...engine.facts() })
     const http = createHttp({
+      inspector: inspector && ((request, rest) => inspector.answer(request, rest)),
       path,
       issue: options.issue && createIssuer({ options: options.issue, runtime, page: pageOf }),
       publish: publisher && ((request) => publisher.handle(request)),
@@ -357,6 +369,7 @@ interface Assembled {
   readonly observers: Observers
   readonly callbacks: Callbacks | undefined
   readonly juggernautPort: number | undefined
+  readonly trace: Trace | undefined
 }
 
 /** Who is told of sessions: the application in this process first, then its backend. */

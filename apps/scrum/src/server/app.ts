@@ -41,6 +41,8 @@ export interface ScrumOptions {
   readonly logger?: Logger
   /** Replication slot, where several boards share one Postgres. */
   readonly slot?: string
+  /** E-mail address of who may see the inspector. Default: there is none. */
+  readonly administrator?: string | undefined
   readonly limits?: Parameters<typeof createSyncServer>[0]['limits']
 }
 
@@ -68,7 +70,9 @@ export async function createScrum(options: ScrumOptions): Promise<Scrum> {
     await migrate(sql)
     await seed(sql)
     const db = drizzleOn(sql)
-    const { secret, logger, slot, limits } = options
+    const { secret, logger, slot, limits, administrator } = options
+    const isAdministrator = async (request: Request): Promise<boolean> =>
+      administrator !== undefined && (await viewerOf(db, request))?.email === administrator
     const sync = await createSyncServer({
       sync: boardSync(db),
       database: options.databaseUrl,
@@ -85,8 +89,9 @@ export async function createScrum(options: ScrumOptions): Promise<Scrum> {
       ...(logger !== undefined && { logger }),
       ...(slot !== undefined && { slot }),
       ...(limits !== undefined && { limits }),
+      ...(administrator !== undefined && { inspector: { allow: isAdministrator } }),
     })
-    const app = routesOf({ db, sync }, assets, logger)
+    const app = routesOf({ db, sync }, assets, { logger, isAdministrator })
     return {
       fetch: (request, env) => app.fetch(request, env),
       attach: (server) => sync.attach(server),
@@ -102,7 +107,12 @@ export async function createScrum(options: ScrumOptions): Promise<Scrum> {
   }
 }
 
-function routesOf(board: Board, assets: Assets, logger: Logger | undefined): Hono {
+interface Around {
+  readonly logger: Logger | undefined
+  isAdministrator(request: Request): Promise<boolean>
+}
+
+function routesOf(board: Board, assets: Assets, { logger, isAdministrator }: Around): Hono {
   const app = new Hono()
   app.use(secured())
   app.use(async (c, next) => {
@@ -111,6 +121,10 @@ function routesOf(board: Board, assets: Assets, logger: Logger | undefined): Hon
   })
   app.use('/assets/*', serveAssets('public, max-age=31536000, immutable'))
   app.use('/icon.svg', serveAssets('public, max-age=86400'))
+  app.get('/inspector', async (c) => {
+    const isAllowed = await isAdministrator(c.req.raw)
+    return isAllowed ? c.redirect(`${syncPath}/inspector`) : showNothing(c, assets)
+  })
   app.all(`${syncPath}/*`, async (c) => (await board.sync.handle(c.req.raw)) ?? c.notFound())
 
   const api = new Hono<ApiEnvironment>()

@@ -26,9 +26,9 @@ export interface Browser {
 
 const origin = 'http://board.test'
 
-export async function startBoard(): Promise<BoardInTest> {
+export async function startBoard(options: { readonly administrator?: string } = {}): Promise<BoardInTest> {
   const database = await createDatabase()
-  const scrum = await createScrum({ databaseUrl: database.url })
+  const scrum = await createScrum({ databaseUrl: database.url, ...options })
   const sql = postgres(database.url, { max: 2, onnotice: () => {} })
   const http = createServer(getRequestListener((request, env) => scrum.fetch(request, env)))
   scrum.attach(http)

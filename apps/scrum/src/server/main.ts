@@ -4,6 +4,7 @@ import { getRequestListener } from '@hono/node-server'
 import { LockstepError } from '@lockstep/protocol'
 import type { Logger } from '@lockstep/server'
 import { startEmbeddedPostgres } from '@lockstep/server/embedded'
+import { administratorOf } from './administrator.ts'
 import { createScrum } from './app.ts'
 import { seededPassword } from './database/seed.ts'
 
@@ -46,7 +47,7 @@ async function start(): Promise<void> {
   undo.push(() => new Promise((resolve) => http.close(() => resolve())))
 
   const databaseUrl = process.env.DATABASE_URL || (await startDatabase())
-  const scrum = await createScrum({ databaseUrl, logger })
+  const scrum = await createScrum({ databaseUrl, logger, administrator: administratorOf(process.env) })
   undo.push(async () => {
     await scrum.close()
     http.closeAllConnections()
@@ -107,6 +108,11 @@ function greet(port: number): void {
   const plain = !process.stdout.isTTY || process.env.NO_COLOR
   const bold = (text: string) => (plain ? text : `\u001b[1m${text}\u001b[22m`)
   const faint = (text: string) => (plain ? text : `\u001b[2m${text}\u001b[22m`)
+  const administrator = administratorOf(process.env)
+  const inspector =
+    administrator === undefined
+      ? ''
+      : `  What happens to each change: ${bold(`http://localhost:${port}/inspector`)}, signed in as ${administrator}.\n\n`
   console.log(`
   ${bold('Lockstep Scrum')} is ready at ${bold(`http://localhost:${port}`)}
 
@@ -114,7 +120,7 @@ function greet(port: number): void {
     ${bold('alice@example.com')}    ${faint('password:')} ${seededPassword}
     ${bold('olivia@example.com')}   ${faint('password:')} ${seededPassword}
 
-  ${faint('Ctrl-C stops everything.')}
+${inspector}  ${faint('Ctrl-C stops everything.')}
 `)
 }
 

@@ -33,6 +33,8 @@ export interface HttpParts {
   readonly issue?: ((request: Request) => Promise<Response>) | undefined
   /** Answers a session that locks without a socket. @throws LockstepError */
   readonly locks: (request: Request) => Promise<Response>
+  /** Answers administrators what is asked below `inspector`; undefined: there is none. @throws LockstepError */
+  readonly inspector?: ((request: Request, rest: string) => Promise<Response>) | undefined
   readonly health: () => { readonly status: 'ok' | 'starting'; readonly connected: boolean }
   /** Whether nobody new is to be sent here. */
   readonly draining?: (() => boolean) | undefined
@@ -95,7 +97,9 @@ class SyncHttp implements Http {
     if (rest === 'health') return this.#health(request)
     if (rest === 'live' || rest === 'ready') return this.#probe(request, rest)
     if (rest === 'session') return this.#session(request)
-    const { publish, issue } = this.#parts
+    const { publish, issue, inspector } = this.#parts
+    if (inspector !== undefined && /^inspector(\/|$)/.test(rest))
+      return inspector(request, rest.slice('inspector'.length))
     if (rest === 'sessions' && issue !== undefined) return refuseMethod(request, ['POST']) ?? issue(request)
     if (rest === 'publish' && publish !== undefined)
       return refuseMethod(request, ['POST']) ?? publish(request)

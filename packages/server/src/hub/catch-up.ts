@@ -64,6 +64,7 @@ export function catchUp(
 function becomeLive(subscription: Subscription, parts: CatchUpParts, frames: Frame[]): void {
   leaveBehind(subscription)
   subscription.state = 'live'
+  subscription.connection.trace?.caughtUp(subscription.channel)
   if (!subscription.announce) return
   subscription.announce = false
   const { channel, greeting: operations } = subscription

@@ -3,6 +3,7 @@ import type { Session } from '../session/session.ts'
 import { Batch } from './batch.ts'
 import type { Carrier } from './carrier.ts'
 import type { Subscription } from './subscription.ts'
+import type { ConnectionTrace } from './tracing.ts'
 
 /** Messages sent to a full carrier, all of them answers, after which a client that does not read is let go. */
 const unreadMax = 4_000
@@ -36,6 +37,8 @@ export class Connection {
   afterCatchUp: Batch[] | undefined
   /** Subscriptions that were not told of changes of their channels' states. @see Notices */
   missed: Set<Subscription> | undefined
+  /** Where there is an inspector. */
+  trace: ConnectionTrace | undefined
   readonly #onDrained: (connection: Connection) => void
 
   constructor(
@@ -52,6 +55,7 @@ export class Connection {
 
   /** Sends at once, whether full or not: only for answers. A client that never reads them is let go. */
   send(message: ServerMessage): void {
+    this.trace?.told(message)
     this.sendBatch(Batch.of(message))
   }
 
@@ -81,6 +85,7 @@ export class Connection {
   /** For carriers: the peer lives. */
   heard(): void {
     this.alive = true
+    this.trace?.heard()
   }
 
   /** Everything that live subscriptions should have been sent has been handed to the carrier. */

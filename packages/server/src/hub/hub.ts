@@ -22,6 +22,7 @@ import type { HubParts } from './parts.ts'
 import { askAgain } from './reauthorisation.ts'
 import { SubscriberLists } from './subscriber-list.ts'
 import { anyView, Subscription } from './subscription.ts'
+import type { StartedBy } from './tracing.ts'
 
 /**
  * Connections, subscriptions, and who gets what. Authorises once per subscribe; afterwards a change costs
@@ -44,7 +45,10 @@ export class Hub implements LogReader {
     this.#authoriser = new Authoriser(parts.sync, parts.logger, (error) => parts.mayPass(error))
     this.#admission = new Admission(this.#authoriser, parts.teller)
     this.#fanout = new Fanout(this.#lists, parts.runtime, {
-      fallBehind,
+      fallBehind: (subscription, sentLsn) => {
+        subscription.connection.trace?.behind(subscription.channel)
+        fallBehind(subscription, sentLsn)
+      },
       reload: (subscription, reason) => this.#reload(subscription, reason),
       confirm: (writer, lsn) => this.#confirm(writer, lsn),
     })
@@ -97,10 +101,12 @@ export class Hub implements LogReader {
       throw new LockstepError('unavailable', 'The server has as many connections as it may.')
     }
     const given = { allowance: limits.requestsBurst, now: runtime.now(), part: this.#heartbeat.deal() }
-    const connection = new Connection(carrier, given, (drained) => {
+    const traced = this.#parts.trace?.(carrier)
+    const connection = new Connection(traced ?? carrier, given, (drained) => {
       this.#goOn(drained)
       if (drained.waiting !== undefined) void this.#loadWaiting(drained)
     })
+    connection.trace = traced
     this.connections.add(connection)
     return connection
   }
@@ -109,6 +115,7 @@ export class Hub implements LogReader {
   disconnect(connection: Connection): void {
     if (connection.closed) return
     connection.closed = true
+    connection.trace?.gone()
     for (const subscription of connection.subscriptions.values()) this.#end(subscription)
     connection.subscriptions.clear()
     connection.afterCatchUp = undefined
@@ -166,6 +173,7 @@ export class Hub implements LogReader {
     if (subscription.state === 'ended') return
     if (answer instanceof LockstepError) {
       this.#lose(connection, channel)
+      connection.trace?.refused(channel, answer.code)
       return connection.sendError(answer, { id, channel })
     }
     const { audience, view, rule, operations } = answer
@@ -184,7 +192,7 @@ export class Hub implements LogReader {
     const range = this.#parts.log.read(channel, view, from, 1)
     if ('reset' in range) return this.#reload(subscription, range.reset)
     this.#lists.add(subscription)
-    this.#continue(subscription, from.lsn)
+    this.#continue(subscription, from.lsn, 'log')
   }
 
   unsubscribe(connection: Connection, channel: string): void {
@@ -250,9 +258,11 @@ export class Hub implements LogReader {
   // ---- inside ---------------------------------------------------------------------------------------
 
   /** Reads the log on from `sentLsn` for a subscription that is in its list. */
-  #continue(subscription: Subscription, sentLsn: number): void {
+  #continue(subscription: Subscription, sentLsn: number, by: StartedBy): void {
+    const { connection, channel, view } = subscription
+    connection.trace?.entered(channel, { view, lsn: sentLsn, by })
     fallBehind(subscription, sentLsn)
-    this.#goOn(subscription.connection)
+    this.#goOn(connection)
   }
 
   #goOn(connection: Connection): void {
@@ -303,7 +313,7 @@ export class Hub implements LogReader {
       if (connection.full) return this.#waitForRoom(subscription)
       connection.sendBatch(new Batch([frame]))
       this.#lists.add(subscription)
-      this.#continue(subscription, position.lsn)
+      this.#continue(subscription, position.lsn, 'snapshot')
     } catch (cause) {
       if (subscription.load !== ticket || subscription.state !== 'loading') return
       this.#parts.logger.error(`a snapshot of a channel failed: ${codeOf(cause)}`)
@@ -346,6 +356,7 @@ export class Hub implements LogReader {
   #end(subscription: Subscription): void {
     this.#lists.remove(subscription)
     leaveBehind(subscription)
+    subscription.connection.trace?.left(subscription.channel)
     subscription.state = 'ended'
   }
 

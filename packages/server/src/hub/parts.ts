@@ -9,7 +9,9 @@ import type { Logger } from '../runtime/logger.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { SessionClaims, Sessions } from '../session/session.ts'
 import type { SessionTeller } from '../session/teller.ts'
+import type { Carrier } from './carrier.ts'
 import type { Connection } from './connection.ts'
+import type { TracedCarrier } from './tracing.ts'
 
 /** What a hub is made of, and what it asks of the stages around it. */
 export interface HubParts {
@@ -31,4 +33,6 @@ export interface HubParts {
   showUser(user: User): Json
   /** Whether what `authorize` has thrown may pass: such an error is no answer. */
   mayPass(error: unknown): boolean
+  /** Puts an inspector's eye before a carrier. */
+  readonly trace?: ((carrier: Carrier) => TracedCarrier) | undefined
 }

@@ -46,6 +46,13 @@ export interface WriterParts {
   /** Whose all keys are, where there are no users to tell apart. */
   readonly scope?: string | undefined
   readonly limits?: Partial<WriteLimits> | undefined
+  /** Hears of each write as it begins, and once it is committed. */
+  readonly trace?: WriteTrace | undefined
+}
+
+export interface WriteTrace {
+  begin(head: WriteHead): void
+  end(head: WriteHead): void
 }
 
 /** A writer on the tables that `prepareWrites` makes. */
@@ -141,6 +148,7 @@ class DatabaseWriter<Tx> implements Writer<Tx> {
   async #write<T>(request: WriteRequest, run: WriteFunction<Tx, T>, options: WriteOptions): Promise<Done> {
     const { inFlight, intents, limits, purge } = this.#parts
     const head = readHead(request)
+    this.#parts.trace?.begin(head)
     if (inFlight.size >= limits.writesMax) {
       throw new LockstepError('unavailable', 'Too many writes are in progress; try again.')
     }
@@ -159,6 +167,7 @@ class DatabaseWriter<Tx> implements Writer<Tx> {
         // Retries of the same write wait here rather than in the database, where each would hold a connection.
         const done = await inFlight.oneAtATime(`${key.scope}\n${key.key}`, () => this.#attempts(job))
         purge.nudge()
+        this.#parts.trace?.end(head)
         return done
       } finally {
         if (intent?.state === 'writing') intent.state = 'open'

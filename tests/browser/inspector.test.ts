@@ -70,5 +70,5 @@ describe.skipIf(withoutBrowser())('the inspector', () => {
 
     expect((await olivia.page.goto(`${scrum.address}/inspector`))?.status()).toBe(404)
     expect(alice.errors).toEqual([])
-  }, 60_000)
+  }, 180_000)
 })

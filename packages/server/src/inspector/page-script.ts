@@ -45,6 +45,20 @@ const fill = (table, heads, rows) => {
   const top = element('thead'); top.append(head)
   table.replaceChildren(top, group)
 }
+const scroll = (table, label) => {
+  const box = element('div', null, 'scroll')
+  box.tabIndex = 0
+  box.setAttribute('role', 'group')
+  box.setAttribute('aria-label', label)
+  box.append(table)
+  return box
+}
+const isShown = (place, value) => {
+  const stamp = JSON.stringify(value)
+  const isSame = place.dataset.stamp === stamp
+  place.dataset.stamp = stamp
+  return isSame
+}
 const facts = (list, pairs) => {
   list.replaceChildren(...pairs.map(([name, value]) => { const pair = element('div'); pair.append(element('dt', name), element('dd', value)); return pair }))
 }
@@ -78,9 +92,7 @@ function showState(state) {
 function showCommits(commits) {
   const table = byId('commits')
   const focused = document.activeElement && document.activeElement.dataset.lsn
-  const stamp = JSON.stringify(commits) + chosen
-  if (table.dataset.stamp === stamp) return
-  table.dataset.stamp = stamp
+  if (isShown(table, [commits, chosen])) return
   fill(table, ['Commit', 'At', 'Rows', 'Collections', 'Channels', 'Sent to', 'Until the last'],
     commits.map((c) => {
       const button = element('button', c.lsn.toString(16))
@@ -102,12 +114,10 @@ async function choose(lsn) {
 
 function showLife(life) {
   const body = byId('life-body')
-  const stamp = JSON.stringify(life)
-  if (body.dataset.stamp === stamp) return
-  body.dataset.stamp = stamp
+  if (isShown(body, life)) return
   const hops = element('table')
   let before = null
-  fill(hops, ['Hop', 'At', 'After the one before', ''], life.hops.map((hop) => {
+  fill(hops, ['Hop', 'At', 'After the one before', 'Note'], life.hops.map((hop) => {
     const isAside = hop.hop === 'request answered'
     const step = hop.at === null || before === null || isAside ? '' : ms(hop.at - before)
     if (hop.at !== null && !isAside) before = hop.at
@@ -122,7 +132,6 @@ function showLife(life) {
   const writes = element('table')
   fill(writes, ['Session', 'Channel', 'Handed to its socket', 'Way', 'Sign of life after it'],
     life.writes.map((w) => [w.session, w.channel, time(w.at), w.way, time(w.aliveAt)]))
-  const scroll = (table, label) => { const box = element('div', null, 'scroll'); box.tabIndex = 0; box.setAttribute('role', 'group'); box.setAttribute('aria-label', label); box.append(table); return box }
   body.replaceChildren(
     element('p', 'Commit ' + life.lsn.toString(16) + ', transaction ' + life.xid + (life.writer ? ', written by session ' + life.writer : '') + (life.reset ? ', told as a reset: ' + life.reset : ''), 'hint'),
     scroll(hops, 'Hops'), element('h3', 'Rows'), scroll(rows, 'Rows'), element('h3', 'Channels'), scroll(channels, 'Channels of the change'),
@@ -131,11 +140,12 @@ function showLife(life) {
 }
 
 function showWhy(why) {
+  if (isShown(byId('why'), why)) return
   const list = element('table')
   fill(list, ['Channel', 'Got it', 'Why', 'When'], why.channels.map((w) => [
     w.channel, element('td', w.got ? 'yes' : 'no', w.got ? 'got' : 'not'),
     element('td', w.text + (w.detail ? ' (' + w.detail + ')' : ''), 'note'), time(w.at)]))
-  byId('why').replaceChildren(...(why.text ? [element('p', why.text)] : []), ...(why.channels.length ? [list] : []))
+  byId('why').replaceChildren(...(why.text ? [element('p', why.text)] : []), ...(why.channels.length ? [scroll(list, 'Why')] : []))
 }
 
 async function refresh() {
@@ -157,7 +167,7 @@ async function refresh() {
 
 byId('why-session').addEventListener('change', (event) => {
   session = event.target.value
-  if (!session) byId('why').replaceChildren()
+  if (!session) { byId('why').replaceChildren(); delete byId('why').dataset.stamp }
   void refresh()
 })
 byId('why-form').addEventListener('submit', (event) => event.preventDefault())

@@ -30,7 +30,7 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['{packages,apps,bench,tests,scripts}/**/*.test.{ts,tsx}'],
+    include: ['{packages,apps,bench,sim,tests,scripts}/**/*.test.{ts,tsx}'],
     exclude: ['**/node_modules/**', '**/dist/**'],
     globalSetup: ['tests/cluster.setup.ts'],
     pool: 'forks',

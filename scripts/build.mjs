@@ -17,7 +17,7 @@ const libraries = ['packages/protocol', 'packages/server', 'packages/client', 'p
 export const packages = {
   name: 'packages',
   title: 'packages',
-  inputs: [...libraries, 'bench', 'tsconfig.json', 'tsconfig.base.json', 'package-lock.json'],
+  inputs: [...libraries, 'bench', 'sim', 'tsconfig.json', 'tsconfig.base.json', 'package-lock.json'],
   outputs: [...libraries.map((path) => `${path}/dist/index.js`), 'bench/dist/main.js'],
   make() {
     // An output that is gone is not missed by tsc as long as its .tsbuildinfo is there.

@@ -1,4 +1,4 @@
-// Entry of every root command: `npm start`, `npm test`, `npm run bench|check|build`. Works on a fresh
+// Entry of every root command: `npm start`, `npm test`, `npm run bench|sim|chaos|check|build`. Works on a fresh
 // checkout with nothing but Node and npm; plain JavaScript, because Node 20 does not run TypeScript.
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
@@ -7,7 +7,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(1)
 }
 
-const commands = ['start', 'start:todos', 'test', 'bench', 'check', 'build']
+const commands = ['start', 'start:todos', 'test', 'bench', 'sim', 'chaos', 'check', 'build']
 const [command = '', ...args] = process.argv.slice(2)
 if (!commands.includes(command)) {
   console.error(`Usage: npm run ${commands.join('|')} [-- arguments]`)

@@ -74,7 +74,7 @@ async function readyBrowser(args) {
  */
 async function wantsBrowser(args) {
   const paths = args.filter((arg) => !arg.startsWith('-'))
-  for (const folder of ['packages', 'apps', 'bench', 'tests']) {
+  for (const folder of ['packages', 'apps', 'bench', 'sim', 'tests']) {
     const files = await readdir(join(root, folder), { recursive: true }).catch(() => [])
     for (const file of files) {
       if (file.includes('node_modules') || !/\.test\.tsx?$/.test(file)) continue

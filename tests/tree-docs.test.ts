@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { citationsOf, titlesOf } from './tree/citations.ts'
 import { exists, filesUnder, readText } from './tree/source-tree.ts'
 
-const code = ['packages', 'apps', 'bench', 'tests'].flatMap(filesUnder).filter((path) => /\.tsx?$/.test(path))
+const code = ['packages', 'apps', 'bench', 'sim', 'tests']
+  .flatMap(filesUnder)
+  .filter((path) => /\.tsx?$/.test(path))
 const tests = code.filter((path) => /\.test\.tsx?$/.test(path))
 const protocol = readText('docs/protocol.md')
 
@@ -93,7 +95,7 @@ describe('documents', () => {
 
   it('name only files that are there', () => {
     const broken = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md'].flatMap((path) =>
-      [...readText(path).matchAll(/`((?:packages|apps|bench|tests|scripts|docs)\/[\w./-]*[\w/])`/g)]
+      [...readText(path).matchAll(/`((?:packages|apps|bench|sim|tests|scripts|docs)\/[\w./-]*[\w/])`/g)]
         .map((match) => match[1] ?? '')
         .filter((file) => !exists(file))
         .map((file) => `${path} names ${file}`),

@@ -11,7 +11,7 @@ import {
 } from './tree/arrows.ts'
 import { filesUnder, isFile, isSource, isTest, parseFile, readText } from './tree/source-tree.ts'
 
-const ours = ['packages', 'apps', 'bench', 'tests', 'scripts'].flatMap(filesUnder)
+const ours = ['packages', 'apps', 'bench', 'sim', 'tests', 'scripts'].flatMap(filesUnder)
 const sources = ours.filter(isSource)
 const packageOf = (path: string): string | undefined =>
   Object.keys(packageArrows).find((name) => path.startsWith(`${name}/`))

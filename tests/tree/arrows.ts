@@ -26,6 +26,16 @@ export const packageArrows: Readonly<Record<string, readonly string[]>> = {
     '@lockstep/server',
     '@lockstep/server/embedded',
   ],
+  sim: [
+    '@lockstep/protocol',
+    '@lockstep/client',
+    '@lockstep/client/operations',
+    '@lockstep/client/locks',
+    '@lockstep/client/presence',
+    '@lockstep/server',
+    '@lockstep/server/stages',
+    '@lockstep/testing',
+  ],
   bench: [
     '@lockstep/protocol',
     '@lockstep/client',

@@ -1,0 +1,67 @@
+import type { SnapshotReader, Source } from '@lockstep/server/stages'
+
+/** A row of the model: column to value. jsonb is any JSON value. */
+export type Row = Readonly<Record<string, unknown>>
+
+/**
+ * Postgres, as far as Lockstep depends on it: READ COMMITTED transactions with row locks, a WAL in commit order, commits
+ * that are flushed (and so streamed) first and visible some time later, 32-bit xids, one logical slot with its
+ * `confirmed_flush`, retention and loss, crashes that keep what was flushed. Held against a real one by
+ * `agreement.test.ts`, which runs the same random histories on both.
+ */
+export interface Database {
+  /**
+   * Runs a transaction. Each statement takes modelled time; a row that another transaction has written or locked is
+   * waited for, and then seen as committed. A throw of `run` rolls back.
+   * @throws DatabaseError with Postgres' SQLSTATE (`40P01` deadlock, `23505` unique, `57P01` crash, `08006` out of reach)
+   */
+  transaction<T>(run: (tx: Transaction) => Promise<T>): Promise<T>
+  /** Called at each commit, in commit order, when it is durable: before any reader of the stream can have it. */
+  onCommit(
+    listener: (commit: { readonly xid: number; readonly lsn: number; readonly note: unknown }) => void,
+  ): void
+  /** The stream of the slot for one server process; `kill` ends it as the process's death does. */
+  source(options: { readonly node: string }): Source & { kill(): void }
+  /** Reads snapshots for one server process. */
+  reader(options: { readonly node: string }): SnapshotReader
+  /** The rows of a table that are committed and visible, by key: what a query would give now. */
+  rows(table: string): ReadonlyMap<string, Row>
+  /** Ends all transactions and connections; what was flushed is kept. Back after `downMs`. */
+  crash(downMs: number): void
+  /** The slot is gone: the next stream begins a new epoch. */
+  loseSlot(): void
+  /** The walsender sends nothing for so long. */
+  stallStream(ms: number): void
+  /** From now on commits stay invisible to others for up to so long after they are in the stream. */
+  slowVisibility(ms: number): void
+  /** The table has a column more from now on, which rows of the stream then have. */
+  addColumn(table: string, column: string): void
+  /** TRUNCATE, in a transaction of its own. */
+  truncate(table: string): Promise<void>
+}
+
+export interface Transaction {
+  readonly xid: number
+  /** As committed, and as this transaction has written. */
+  get(table: string, key: string): Promise<Row | undefined>
+  /** SELECT ... FOR UPDATE. */
+  lock(table: string, key: string): Promise<Row | undefined>
+  insert(table: string, row: Row): Promise<void>
+  update(table: string, key: string, columns: Row): Promise<void>
+  delete(table: string, key: string): Promise<void>
+  /** pg_logical_emit_message(true, 'lockstep', content) */
+  emit(content: string): Promise<void>
+  /** Handed to `onCommit`. */
+  note(note: unknown): void
+}
+
+export class DatabaseError extends Error {
+  override readonly name = 'DatabaseError'
+  /** SQLSTATE. */
+  readonly code: string
+
+  constructor(code: string, message: string) {
+    super(message)
+    this.code = code
+  }
+}

@@ -110,6 +110,72 @@ describe('cutProxy', () => {
     await eventually(() => expect([client.received, late.received]).toEqual([11, 4]))
   })
 
+  it('holds one direction only where that is asked for', async () => {
+    const client = join()
+    await eventually(() => expect(targetSockets).toHaveLength(1))
+    let arrived = 0
+    targetSockets[0]?.on('data', (chunk: Buffer) => {
+      arrived += chunk.length
+    })
+    proxy.pause('down')
+    client.socket.write('up')
+    await eventually(() => expect(arrived).toBe(2))
+    expect(client.received).toBe(0)
+    proxy.pause('up')
+    await eventually(() => expect(client.received).toBe(2))
+    client.socket.write('more')
+    targetSockets[0]?.write('down')
+    await eventually(() => expect(client.received).toBe(6))
+    expect(arrived).toBe(2)
+    proxy.resume()
+    await eventually(() => expect(client.received).toBe(10))
+  })
+
+  it('hands bytes on later, in their order, for as long as it is told to', async () => {
+    const client = join()
+    proxy.delay(60)
+    const from = performance.now()
+    client.socket.write('slow')
+    await eventually(() => expect(client.received).toBe(4))
+    expect(performance.now() - from).toBeGreaterThanOrEqual(119)
+    client.socket.write('held')
+    proxy.delay(0)
+    await eventually(() => expect(client.received).toBe(8))
+  })
+
+  it.each(['up', 'down'] as const)('ends one direction, %s, and carries the other on', async (direction) => {
+    const halves: { readonly socket: Socket; received: number; ended: boolean }[] = []
+    const watch = (socket: Socket): void => {
+      const half = { socket, received: 0, ended: false }
+      halves.push(half)
+      socket.on('error', () => {})
+      socket.on('end', () => {
+        half.ended = true
+      })
+      socket.on('data', (chunk: Buffer) => {
+        half.received += chunk.length
+      })
+    }
+    const patient = createServer({ allowHalfOpen: true }, watch)
+    await new Promise<void>((resolve) => patient.listen(0, '127.0.0.1', resolve))
+    const address = patient.address()
+    if (address === null || typeof address === 'string') throw new Error('no port')
+    const between = await cutProxy({ targetPort: address.port })
+    watch(connect({ port: between.port, host: '127.0.0.1', allowHalfOpen: true }))
+    await eventually(() => expect(halves).toHaveLength(2))
+    const [client, served] = halves
+    between.halfClose(direction)
+    const [ended, open] = direction === 'up' ? [served, client] : [client, served]
+    await eventually(() => expect(ended?.ended).toBe(true))
+    ended?.socket.write('still')
+    await eventually(() => expect(open?.received).toBe(5))
+    open?.socket.write('lost')
+    expect([open?.ended, ended?.received]).toEqual([false, 0])
+    await between.close()
+    for (const { socket } of halves) socket.destroy()
+    await new Promise((resolve) => patient.close(resolve))
+  })
+
   it('slows to the given rate', async () => {
     const client = join()
     await eventually(() => expect(targetSockets).toHaveLength(1))

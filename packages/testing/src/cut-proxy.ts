@@ -1,5 +1,8 @@
 import { connect, createServer, type Socket } from 'node:net'
-import { Pipe } from './pipe.ts'
+import { Pipe, type PipeSettings } from './pipe.ts'
+
+/** `up`: from clients to the target. */
+export type Direction = 'up' | 'down' | 'both'
 
 export interface CutProxyOptions {
   readonly targetPort: number
@@ -16,8 +19,11 @@ export interface CutProxy {
   readonly bytesDown: number
   /** Resets (RST) every open connection, on both sides. New ones are accepted as before. */
   cut(): void
-  /** Half-open: connections stay, new ones are accepted, but no byte passes in either direction. */
-  pause(): void
+  /**
+   * Half-open: connections stay, new ones are accepted, but no byte passes in either direction, or in one only.
+   * It takes the place of an earlier one.
+   */
+  pause(direction?: Direction): void
   resume(): void
   /** Lets exactly `bytes` more pass from the target to clients, over all connections, then cuts once. */
   cutAfterBytes(bytes: number): void
@@ -26,6 +32,10 @@ export interface CutProxy {
    * The kernel's socket buffers lie on both sides of the proxy, some megabytes in all.
    */
   throttle(bytesPerSecond: number | undefined): void
+  /** How much later than they came bytes go on, each way; 0 lifts it. */
+  delay(ms: number): void
+  /** Ends one direction of every open connection (FIN); the other goes on. New ones are not concerned. */
+  halfClose(direction: 'up' | 'down'): void
   /** While true, new connections are reset at once. Open ones stay. */
   refuse(refused: boolean): void
   /** Calls `listener` for every connection that is accepted from now on. */
@@ -39,8 +49,9 @@ export async function cutProxy(options: CutProxyOptions): Promise<CutProxy> {
   const links = new Set<Link>()
   const listeners: (() => void)[] = []
   let refused = false
-  let paused = false
-  let rate: number | undefined
+  let paused: Direction | undefined
+  let bytesPerSecond: number | undefined
+  let delayMs = 0
   let bytesDown = 0
   let bytesUntilCut = Number.POSITIVE_INFINITY
 
@@ -48,6 +59,13 @@ export async function cutProxy(options: CutProxyOptions): Promise<CutProxy> {
     bytesUntilCut = Number.POSITIVE_INFINITY
     for (const link of links) link.destroy()
   }
+
+  const settings = (direction: Direction): PipeSettings => ({
+    paused: paused === 'both' || paused === direction,
+    bytesPerSecond,
+    delayMs,
+  })
+  const set = (link: Link): void => link.set(settings('up'), settings('down'))
 
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => {
     client.on('error', () => {}) // a reset is what this proxy is for
@@ -67,7 +85,7 @@ export async function cutProxy(options: CutProxyOptions): Promise<CutProxy> {
       },
     })
     const link = new Link(client, target, up, down)
-    link.set(paused, rate)
+    set(link)
     links.add(link)
     link.onGone(() => links.delete(link))
   })
@@ -80,7 +98,7 @@ export async function cutProxy(options: CutProxyOptions): Promise<CutProxy> {
   if (address === null || typeof address === 'string') throw new Error('The proxy has no port.')
 
   const setAll = (): void => {
-    for (const link of links) link.set(paused, rate)
+    for (const link of links) set(link)
   }
 
   return {
@@ -92,21 +110,28 @@ export async function cutProxy(options: CutProxyOptions): Promise<CutProxy> {
       return bytesDown
     },
     cut,
-    pause() {
-      paused = true
+    pause(direction = 'both') {
+      paused = direction
       setAll()
     },
     resume() {
-      paused = false
+      paused = undefined
       setAll()
     },
     cutAfterBytes(bytes) {
       bytesUntilCut = bytes
       if (bytes <= 0) cut()
     },
-    throttle(bytesPerSecond) {
-      rate = bytesPerSecond
+    throttle(rate) {
+      bytesPerSecond = rate
       setAll()
+    },
+    delay(ms) {
+      delayMs = ms
+      setAll()
+    },
+    halfClose(direction) {
+      for (const link of links) link.halfClose(direction)
     },
     refuse(value) {
       refused = value
@@ -125,12 +150,14 @@ export async function cutProxy(options: CutProxyOptions): Promise<CutProxy> {
 class Link {
   readonly #client: Socket
   readonly #target: Socket
-  readonly #pipes: readonly Pipe[]
+  readonly #up: Pipe
+  readonly #down: Pipe
 
   constructor(client: Socket, target: Socket, up: Pipe, down: Pipe) {
     this.#client = client
     this.#target = target
-    this.#pipes = [up, down]
+    this.#up = up
+    this.#down = down
     for (const socket of [client, target]) {
       socket.on('error', () => this.destroy())
       socket.on('close', () => {
@@ -151,12 +178,19 @@ class Link {
     this.#target.on('close', closed)
   }
 
-  set(paused: boolean, bytesPerSecond: number | undefined): void {
-    for (const pipe of this.#pipes) pipe.set(paused, bytesPerSecond)
+  set(up: PipeSettings, down: PipeSettings): void {
+    this.#up.set(up)
+    this.#down.set(down)
+  }
+
+  halfClose(direction: 'up' | 'down'): void {
+    if (direction === 'up') this.#up.finish()
+    else this.#down.finish()
   }
 
   destroy(): void {
-    for (const pipe of this.#pipes) pipe.stop()
+    this.#up.stop()
+    this.#down.stop()
     if (!this.#client.destroyed) this.#client.resetAndDestroy()
     if (!this.#target.destroyed) this.#target.resetAndDestroy()
   }

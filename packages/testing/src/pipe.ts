@@ -8,6 +8,14 @@ export interface PipeGauge {
   passed(bytes: number): void
 }
 
+/** What a pipe does to the bytes that pass. */
+export interface PipeSettings {
+  readonly paused: boolean
+  readonly bytesPerSecond: number | undefined
+  /** How much later than they came bytes go on. */
+  readonly delayMs: number
+}
+
 /** How much a pipe keeps before it stops reading its source, in bytes. */
 const heldBytesMax = 65_536
 
@@ -19,13 +27,14 @@ export class Pipe {
   readonly #from: Socket
   readonly #to: Socket
   readonly #gauge: PipeGauge | undefined
-  readonly #held: Buffer[] = []
+  readonly #held: { bytes: Buffer; readonly at: number }[] = []
   #heldBytes = 0
   #paused = false
   #stopped = false
   #sourceEnded = false
   #writing = false
   #bytesPerSecond: number | undefined
+  #delayMs = 0
   #credit = 0
   #creditAt = 0
   #tick: NodeJS.Timeout | undefined
@@ -36,7 +45,8 @@ export class Pipe {
     this.#to = to
     this.#gauge = gauge
     from.on('data', (chunk: Buffer) => {
-      this.#held.push(chunk)
+      if (this.ended) return
+      this.#held.push({ bytes: chunk, at: performance.now() })
       this.#heldBytes += chunk.length
       if (this.#heldBytes >= heldBytesMax) from.pause()
       this.#pump()
@@ -47,14 +57,25 @@ export class Pipe {
     })
   }
 
-  set(paused: boolean, bytesPerSecond: number | undefined): void {
+  set({ paused, bytesPerSecond, delayMs }: PipeSettings): void {
     this.#paused = paused
+    this.#delayMs = delayMs
     if (this.#bytesPerSecond !== bytesPerSecond) {
       this.#bytesPerSecond = bytesPerSecond
       this.#credit = 0
       this.#creditAt = performance.now()
     }
     this.#pump()
+  }
+
+  /** Says the end to the far side now: what is held and what comes later is lost. */
+  finish(): void {
+    if (this.ended) return
+    this.ended = true
+    this.#held.length = this.#heldBytes = 0
+    clearTimeout(this.#tick)
+    this.#from.resume()
+    this.#to.end()
   }
 
   stop(): void {
@@ -64,33 +85,39 @@ export class Pipe {
 
   #pump(): void {
     if (this.#stopped || this.#paused || this.#writing || this.ended) return
-    const chunk = this.#held[0]
-    if (chunk === undefined) {
+    const first = this.#held[0]
+    if (first === undefined) {
       if (this.#sourceEnded) {
         this.ended = true
         this.#to.end()
       }
       return
     }
+    const early = this.#delayMs - (performance.now() - first.at)
+    if (early > 0) {
+      this.#waitFor(early)
+      return
+    }
+    const chunk = first.bytes
     const allowed = Math.min(
       chunk.length,
       this.#refill(),
       this.#gauge?.allowance() ?? Number.POSITIVE_INFINITY,
     )
     if (allowed < 1) {
-      this.#waitForCredit()
+      if (this.#bytesPerSecond !== undefined) this.#waitFor(throttleTickMs)
       return
     }
     const part = chunk.subarray(0, allowed)
     if (allowed === chunk.length) this.#held.shift()
-    else this.#held[0] = chunk.subarray(allowed)
+    else first.bytes = chunk.subarray(allowed)
     this.#heldBytes -= allowed
     this.#credit -= allowed
     this.#writing = true
     // One write at a time: its callback says that the kernel has it, so counts are exact when a cut comes.
     this.#to.write(part, (error) => {
       this.#writing = false
-      if (error) return
+      if (error || this.ended) return
       this.#gauge?.passed(allowed)
       if (this.#heldBytes < heldBytesMax && !this.#stopped) this.#from.resume()
       this.#pump()
@@ -107,9 +134,8 @@ export class Pipe {
     return Math.floor(this.#credit)
   }
 
-  #waitForCredit(): void {
-    if (this.#bytesPerSecond === undefined) return
+  #waitFor(ms: number): void {
     clearTimeout(this.#tick)
-    this.#tick = setTimeout(() => this.#pump(), throttleTickMs)
+    this.#tick = setTimeout(() => this.#pump(), ms)
   }
 }

@@ -5,6 +5,7 @@ import {
   EmbeddedBus,
   MemoryLog,
   nodeRuntime,
+  PostgresStreamConnection,
   postgresSource,
   ReplicationStream,
   Router,
@@ -50,7 +51,7 @@ async function readStream(backlog: Backlog): Promise<Usage> {
     done = resolve
   })
   const stream = await ReplicationStream.open({
-    url: backlog.url,
+    connection: new PostgresStreamConnection(backlog.url, 'stream of the benchmark'),
     slot: slotOf(backlog, 'stream'),
     publication: `${backlog.table}_rows`,
     from: 0,

@@ -3,7 +3,7 @@ import { connectionFault } from '../fault/connection.ts'
 import type { Fault, Note } from '../fault/fault.ts'
 import { connectReplication } from '../source/connect.ts'
 import { quoteName } from '../source/names.ts'
-import { slotTakenFault } from '../source/slot.ts'
+import { slotTakenFault } from '../source/postgres-slot.ts'
 
 interface ClusterFacts {
   readonly version: number

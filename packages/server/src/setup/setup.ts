@@ -6,7 +6,8 @@ import { type Logger, silentLogger } from '../runtime/logger.ts'
 import { nodeRuntime } from '../runtime/node.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { connect } from '../source/connect.ts'
-import { ensureState, newEpoch, slotNameOf, whyNewEpoch } from '../source/slot.ts'
+import { PostgresSlot } from '../source/postgres-slot.ts'
+import { newEpoch, slotNameOf, whyNewEpoch } from '../source/slot.ts'
 import { inspectCluster } from './cluster.ts'
 import { inspectTables } from './tables.ts'
 
@@ -47,9 +48,10 @@ export async function applySetup(options: SetupOptions): Promise<SetupReport> {
     if (report.faults.length > 0) return { ...report, applied }
     const slot = options.slot ?? slotNameOf(options.url)
     const plan = { ...options, slot, publication: options.publication ?? slot }
-    await ensureState(sql)
-    if ((await whyNewEpoch(sql, plan)) !== undefined)
-      await newEpoch(sql, plan, options.runtime ?? nodeRuntime, options.logger ?? silentLogger)
+    const database = new PostgresSlot({ sql, url: options.url })
+    await database.prepare()
+    if ((await whyNewEpoch(database, plan)) !== undefined)
+      await newEpoch(database, plan, options.runtime ?? nodeRuntime, options.logger ?? silentLogger)
     return { ...report, applied }
   })
 }

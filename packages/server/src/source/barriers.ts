@@ -1,5 +1,4 @@
 import { LockstepError } from '@lockstep/protocol'
-import type { Sql } from 'postgres'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 
 interface Waiter {
@@ -18,8 +17,8 @@ const lateMaxMs = 250
 export const barrierPrefix = 'lockstep.barrier'
 
 export interface BarrierOptions {
-  readonly sql: Sql
-  readonly slot: string
+  /** Writes a mark into the WAL, and has it flushed. */
+  readonly write: (content: string) => Promise<unknown>
   readonly runtime: Runtime
   /** Makes the walsender look for new WAL. */
   readonly wake: () => void
@@ -30,11 +29,10 @@ export interface BarrierOptions {
  * being written share the next one.
  */
 export class Barriers {
-  readonly #sql: Sql
+  readonly #write: (content: string) => Promise<unknown>
   readonly #runtime: Runtime
   readonly #wake: () => void
   #late: Timer | undefined
-  readonly #slot: string
   /** Tells our marks from those of other processes. */
   readonly #name: string
   /** Calls that no mark was sent for yet. */
@@ -43,12 +41,9 @@ export class Barriers {
   readonly #sent = new Map<number, Waiter[]>()
   #count = 0
   #sending = false
-  /** Whether pg_logical_emit_message can flush (Postgres 17). */
-  flushes = true
 
-  constructor({ sql, slot, runtime, wake }: BarrierOptions) {
-    this.#sql = sql
-    this.#slot = slot
+  constructor({ write, runtime, wake }: BarrierOptions) {
+    this.#write = write
     this.#runtime = runtime
     this.#wake = wake
     this.#name = runtime.randomText(9)
@@ -119,16 +114,5 @@ export class Barriers {
       this.#wake()
       this.#watch(Math.min(2 * afterMs, lateMaxMs))
     })
-  }
-
-  #write(content: string): Promise<unknown> {
-    if (this.flushes)
-      return this.#sql`SELECT pg_logical_emit_message(false, ${barrierPrefix}, ${content}, true)`.execute()
-    // The commit of the small change flushes the message with it.
-    return this.#sql`
-      WITH touched AS (
-        UPDATE lockstep.state SET barrier = barrier + 1 WHERE slot = ${this.#slot} RETURNING 1
-      )
-      SELECT pg_logical_emit_message(false, ${barrierPrefix}, ${content}) FROM (SELECT count(*) FROM touched) t`.execute()
   }
 }

@@ -2,7 +2,7 @@ import type { Sql } from 'postgres'
 import { arrayEncoder } from './array.ts'
 import { type Encoder, encoderOfBuiltin } from './encoder.ts'
 
-interface TypeFacts {
+export interface TypeFacts {
   readonly oid: number
   /** Of a domain: the type it is made of. Otherwise 0. */
   readonly base: number
@@ -22,15 +22,20 @@ export class TypeCatalog {
 
   /** Reads all of pg_type. */
   async load(sql: Sql): Promise<void> {
-    const rows = await sql<{ oid: number; base: number; element: number; delimiter: string }[]>`
+    const rows = await sql<TypeFacts[]>`
       SELECT t.oid::int8::float8 AS oid,
         CASE WHEN t.typtype = 'd' THEN t.typbasetype::int8::float8 ELSE 0 END AS base,
         CASE WHEN t.typoutput = 'pg_catalog.array_out'::regproc THEN t.typelem::int8::float8 ELSE 0 END AS element,
         t.typdelim::text AS delimiter
       FROM pg_catalog.pg_type t`
+    this.learn(rows)
+  }
+
+  /** Takes these for all types that there are. */
+  learn(types: readonly TypeFacts[]): void {
     this.#types.clear()
     this.#encoders.clear()
-    for (const row of rows) this.#types.set(row.oid, row)
+    for (const type of types) this.#types.set(type.oid, type)
   }
 
   knows(oid: number): boolean {

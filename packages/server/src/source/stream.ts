@@ -1,15 +1,10 @@
-import type { Sql } from 'postgres'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
-import { connectReplication } from './connect.ts'
-import { formatLsn, readLsn, writeLsn } from './lsn.ts'
-import type { Wire } from './wire.ts'
+import { readLsn, writeLsn } from './lsn.ts'
+import type { StreamConnection, StreamStart } from './slot-database.ts'
 
-export interface StreamOptions {
-  readonly url: string
-  readonly slot: string
-  readonly publication: string
-  /** Commits from here on; 0: from where the slot stands. */
-  readonly from: number
+export interface StreamOptions extends StreamStart {
+  /** Of this stream alone, which ends it. */
+  readonly connection: StreamConnection
   readonly runtime: Runtime
   readonly reader: StreamReader
 }
@@ -35,8 +30,7 @@ const postgresEpochMs = 946_684_800_000
 export class ReplicationStream {
   /** Resolves with why the stream ended; undefined after `close`. */
   readonly ended: Promise<Error | undefined>
-  readonly #sql: Sql
-  readonly #wire: Wire
+  readonly #connection: StreamConnection
   readonly #options: StreamOptions
   readonly #status: Buffer = Buffer.alloc(34)
   #end: (error: Error | undefined) => void = () => {}
@@ -50,20 +44,10 @@ export class ReplicationStream {
 
   /** @throws PostgresError, e.g. 55006 where another process reads the slot. */
   static async open(options: StreamOptions): Promise<ReplicationStream> {
-    const { sql, wire } = connectReplication(options.url, `lockstep ${options.slot}`)
     // First messages can come with the reply to START_REPLICATION: the stream begins paused.
-    const stream = new ReplicationStream(sql, wire, options)
+    const stream = new ReplicationStream(options)
     try {
-      const publication = options.publication.replaceAll('"', '""').replaceAll("'", "''")
-      const writable = await sql
-        .unsafe(
-          `START_REPLICATION SLOT "${options.slot}" LOGICAL ${formatLsn(options.from)} ` +
-            `(proto_version '1', publication_names '"${publication}"', messages 'true')`,
-        )
-        .writable()
-      // Nothing is written to it: it tells of the end of the stream.
-      writable.on('error', (error) => stream.#finish(error))
-      writable.on('close', () => stream.#finish(new Error('the database ended the replication stream')))
+      await options.connection.start(options, (error) => stream.#finish(error))
       stream.#tick()
       stream.resume()
       return stream
@@ -73,22 +57,21 @@ export class ReplicationStream {
     }
   }
 
-  private constructor(sql: Sql, wire: Wire, options: StreamOptions) {
-    this.#sql = sql
-    this.#wire = wire
+  private constructor(options: StreamOptions) {
+    this.#connection = options.connection
     this.#options = options
     this.#heardAt = options.runtime.now()
     this.ended = new Promise((resolve) => {
       this.#end = resolve
     })
-    wire.onCopyData = (bytes, start, end) => this.#take(bytes, start, end)
+    this.#connection.onCopyData = (bytes, start, end) => this.#take(bytes, start, end)
   }
 
   /** Holds messages back, still answering for the connection, until `resume`. */
   pause(): void {
     if (this.#held !== undefined) return
     this.#held = []
-    this.#wire.pause()
+    this.#connection.pause()
   }
 
   resume(): void {
@@ -97,7 +80,7 @@ export class ReplicationStream {
     this.#held = undefined
     // Into the next list, where one of them pauses again.
     for (const bytes of held) this.#take(bytes, 0, bytes.length)
-    if (!this.#isPaused()) this.#wire.resume()
+    if (!this.#isPaused()) this.#connection.resume()
   }
 
   /** Makes the walsender look for new WAL. */
@@ -113,8 +96,7 @@ export class ReplicationStream {
   async close(): Promise<void> {
     if (this.#timer !== undefined) this.#sendStatus(false)
     this.#finish(undefined)
-    await this.#sql.end({ timeout: 0 })
-    this.#wire.destroySoon()
+    await this.#connection.close()
   }
 
   #take(bytes: Buffer, start: number, end: number): void {
@@ -163,7 +145,7 @@ export class ReplicationStream {
     writeLsn(status, lsn, 17)
     writeLsn(status, Math.max(0, now - postgresEpochMs) * 1000, 25)
     status[33] = replyRequested ? 1 : 0
-    this.#wire.sendCopyData(status)
+    this.#connection.sendCopyData(status)
   }
 
   #finish(error: Error | undefined): void {

@@ -7,8 +7,10 @@
  */
 export type HistoryEvent =
   | Begin
+  | Page
   | Commit
   | Rights
+  | Subscribing
   | Shown
   | Cleared
   | Told
@@ -21,6 +23,7 @@ export type HistoryEvent =
   | Sent
   | Measured
   | Fault
+  | Broken
   | Final
 
 /** Rooms with their accounts before the first commit; every room begins at version 0. */
@@ -30,6 +33,19 @@ export interface Begin {
   readonly rooms: Readonly<Record<string, Readonly<Record<string, number>>>>
   /** User of each client. */
   readonly clients: Readonly<Record<string, string>>
+}
+
+/**
+ * A page of a client: `opened` begins one, with nothing shown and nothing pending; `session`: it goes on as another
+ * session; `closed`: it is gone for good, and its session with it. A client has one page at a time. `opened` comes
+ * before what the page shows of what was rendered into it.
+ */
+export interface Page {
+  readonly kind: 'page'
+  readonly at: number
+  readonly client: string
+  readonly what: 'opened' | 'session' | 'closed'
+  readonly session: string
 }
 
 /** One commit, in commit order of each room that it touched. */
@@ -48,8 +64,10 @@ export interface Commit {
   >
   /** Counter that it raised. */
   readonly counter?: { readonly id: string; readonly room: string; readonly n: number }
-  /** Operation `bank/note` told in these rooms with envelope `{n}`; `n` rises over all commits of a room. */
+  /** Operation `bank/note` told in these of its rooms with envelope `{n}`; `n` rises over all commits of a room. */
   readonly operation?: { readonly n: number; readonly rooms: readonly string[] }
+  /** This table was truncated: such a commit touches no room, and leaves their versions as they are. */
+  readonly truncated?: 'entries' | 'counters'
 }
 
 /** From now on the application decides so. `settled`: every server has taken it in (its `reauthorize` has answered). */
@@ -62,7 +80,24 @@ export interface Rights {
   readonly settled: boolean
 }
 
-/** What a client shows of a room after it has told its listeners of a change. */
+/**
+ * A client asked for a room (with the position that it goes on from, if any), was granted it, left it, or lost the
+ * subscription: with the connection, with the right, or because it was refused.
+ */
+export interface Subscribing {
+  readonly kind: 'subscription'
+  readonly at: number
+  readonly client: string
+  readonly room: string
+  readonly what: 'asked' | 'granted' | 'left' | 'ended'
+  readonly epoch?: string
+  readonly lsn?: number
+}
+
+/**
+ * What a client shows of a room after it has told its listeners of a change. Where a change touched several rooms, their
+ * events follow each other.
+ */
 export interface Shown {
   readonly kind: 'shown'
   readonly at: number
@@ -89,7 +124,7 @@ export interface Cleared {
   readonly room: string
 }
 
-/** The application on a client was told how it stands: of its connection (no room) or of a room. */
+/** The application on a client was told how it stands: of its connection (no room; `Status`) or of a room. */
 export interface Told {
   readonly kind: 'told'
   readonly at: number
@@ -101,7 +136,10 @@ export interface Told {
   readonly reason?: string
 }
 
-/** A message with a position came in at a client. */
+/**
+ * A message with a position came in at a client, of a subscription that was granted; a heartbeat once for each room that
+ * is live. A reset has no position of its own: its epoch is empty, its LSN 0.
+ */
 export interface PositionTold {
   readonly kind: 'position'
   readonly at: number
@@ -112,6 +150,8 @@ export interface PositionTold {
   readonly lsn: number
   /** LSN of the message before, of transactions. */
   readonly prev?: number
+  /** Of a reset. */
+  readonly reason?: string
 }
 
 export interface OperationHeard {
@@ -124,14 +164,17 @@ export interface OperationHeard {
   readonly session: string
 }
 
+/** A client raises a counter by one. Comes before the `shown` with the optimistic effect. */
 export interface WriteBegun {
   readonly kind: 'write'
   readonly at: number
   readonly client: string
-  /** Idempotency key. */
+  /** Idempotency key, or another name that the commit has too. */
   readonly write: string
   readonly room: string
   readonly counter: string
+  /** What it shows of the counter from now on; left out where it shows no such counter. */
+  readonly n?: number
 }
 
 /** The promise of a write has ended: `done`, or the code of the error. */
@@ -168,7 +211,10 @@ export interface PresenceShown {
   readonly sessions: readonly string[]
 }
 
-/** Bytes left a server for a session: of which rooms, and whether with memos. */
+/**
+ * Bytes left a server process for a session, with content of a room: rows, operations, locks, presence. What only names
+ * it (`error`, `revoked`, `subscribed`) has none.
+ */
 export interface Sent {
   readonly kind: 'sent'
   readonly at: number
@@ -189,7 +235,11 @@ export interface Measured {
   readonly bound: number
 }
 
-/** Something was broken on purpose. Checkers may need it (a client that is cut off owes nothing), stories show it. */
+/**
+ * Something was broken on purpose; stories show it. Checkers know `crash` of a node (its locks are gone), `clock` of a
+ * node (tokens may fall at its next crash), `stall` and `postgres-crash` (what was due comes later), and `sleep` of a
+ * client (its timers stand still).
+ */
 export interface Fault {
   readonly kind: 'fault'
   readonly at: number
@@ -197,6 +247,15 @@ export interface Fault {
   readonly fault: string
   /** Client, node or `postgres`. */
   readonly of: string
+}
+
+/** Code of ours said that something went wrong which must not, whatever was broken: a throw, a report of a client. */
+export interface Broken {
+  readonly kind: 'broken'
+  readonly at: number
+  /** Client or node. */
+  readonly of: string
+  readonly message: string
 }
 
 /** When all is quiet: what a client shows at the end, and what there is on the server. */

@@ -4,7 +4,13 @@ import { barrierPrefix } from './barriers.ts'
 import { Binding } from './binding.ts'
 import type { TypeCatalog } from './catalog.ts'
 import { qualifiedName } from './names.ts'
-import { PgoutputDecoder, type PgoutputReceiver, type Relation, type RelationReader } from './pgoutput.ts'
+import {
+  PgoutputDecoder,
+  PgoutputError,
+  type PgoutputReceiver,
+  type Relation,
+  type RelationReader,
+} from './pgoutput.ts'
 import type { RowEvent, SourceSink } from './source.ts'
 import type { RowFields } from './tuple.ts'
 
@@ -73,6 +79,7 @@ export class Intake implements PgoutputReceiver {
   }
 
   begin(xid: number, lsn: number, at: number): void {
+    if (this.#open) throw new PgoutputError('a transaction within a transaction')
     this.#lsn = lsn
     this.#open = true
     this.#skipping = lsn <= this.given
@@ -80,6 +87,7 @@ export class Intake implements PgoutputReceiver {
   }
 
   commit(): void {
+    this.assertOpen()
     this.#open = false
     if (this.#skipping) {
       this.#skipping = false
@@ -91,7 +99,8 @@ export class Intake implements PgoutputReceiver {
 
   message(transactional: boolean, lsn: number, prefix: string, content: string): void {
     if (transactional) {
-      if (prefix === messagePrefix && this.#open && !this.#skipping) this.#options.sink.message(content)
+      this.assertOpen()
+      if (prefix === messagePrefix && !this.#skipping) this.#options.sink.message(content)
       return
     }
     // The message's LSN is where its record ends, and the next commit may start right there.
@@ -133,6 +142,11 @@ export class Intake implements PgoutputReceiver {
 
   get skipping(): boolean {
     return this.#skipping
+  }
+
+  /** @throws PgoutputError for what belongs to a transaction and comes outside of one. */
+  assertOpen(): void {
+    if (!this.#open) throw new PgoutputError('a piece of a transaction outside of one')
   }
 
   /** Whether every declared column is there, with the type it had. */
@@ -182,10 +196,12 @@ class Gate implements RelationReader {
   }
 
   change(event: RowEvent, hasBefore: boolean): void {
+    this.#intake.assertOpen()
     if (!this.#intake.skipping) this.#reader?.change(event, hasBefore)
   }
 
   truncate(): void {
+    this.#intake.assertOpen()
     if (!this.#intake.skipping) this.#reader?.truncate()
   }
 }

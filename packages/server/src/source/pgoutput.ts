@@ -55,6 +55,8 @@ interface RelationState {
 }
 
 const columnsMax = 1664
+/** Flags, two LSNs, a time. */
+const commitBytes = 25
 
 /** Microseconds of Postgres' clock, since 2000-01-01, as ms since 1970. */
 function readTime(bytes: Buffer, at: number): number {
@@ -85,12 +87,17 @@ export class PgoutputDecoder {
     this.#receiver = receiver
   }
 
-  /** Decodes the one message that lies in `bytes` from `start` to `end`. @throws PgoutputError */
+  /**
+   * Decodes the one message that lies in `bytes` from `start` to `end`. What is wrong with a row is found before
+   * it is handed on; bytes too many after it only then.
+   * @throws PgoutputError
+   */
   decode(bytes: Buffer, start: number, end: number): void {
     this.#bytes = bytes
     this.#at = start + 1
     this.#end = end
-    switch (start < end ? bytes[start] : 0) {
+    const letter = start < end ? bytes[start] : 0
+    switch (letter) {
       case 0x49: // I
         this.#insert()
         break
@@ -104,6 +111,7 @@ export class PgoutputDecoder {
         this.#begin()
         break
       case 0x43: // C
+        this.#take(commitBytes)
         this.#receiver.commit()
         break
       case 0x52: // R
@@ -117,10 +125,12 @@ export class PgoutputDecoder {
         break
       case 0x4f: // O: origin
       case 0x59: // Y: type; pg_type knows more
+        this.#at = end
         break
       default:
-        throw new PgoutputError(`unknown message ${bytes[start]} at byte ${start}`)
+        throw new PgoutputError(`unknown message ${letter} at byte ${start}`)
     }
+    if (this.#at !== end) throw new PgoutputError(`a message that goes on at byte ${this.#at}`)
   }
 
   #begin(): void {
@@ -132,14 +142,20 @@ export class PgoutputDecoder {
   #insert(): void {
     const relation = this.#relationOf()
     this.#expect(0x4e)
-    if (relation.reader === undefined) return
+    if (relation.reader === undefined) {
+      this.#leave()
+      return
+    }
     this.#row(relation, relation.after, false)
     relation.reader.change('create', false)
   }
 
   #update(): void {
     const relation = this.#relationOf()
-    if (relation.reader === undefined) return
+    if (relation.reader === undefined) {
+      this.#leave()
+      return
+    }
     let kind = this.#bytes[this.#take(1)]
     const hasBefore = kind === 0x4b || kind === 0x4f // K, O
     if (hasBefore) {
@@ -157,7 +173,10 @@ export class PgoutputDecoder {
     const kind = this.#bytes[this.#take(1)]
     if (kind !== 0x4b && kind !== 0x4f)
       throw new PgoutputError(`delete without an old row at byte ${this.#at}`)
-    if (relation.reader === undefined) return
+    if (relation.reader === undefined) {
+      this.#leave()
+      return
+    }
     this.#row(relation, relation.before, kind === 0x4b)
     relation.reader.change('destroy', true)
   }
@@ -265,6 +284,11 @@ export class PgoutputDecoder {
   #expect(letter: number): void {
     const at = this.#take(1)
     if (this.#bytes[at] !== letter) throw new PgoutputError(`not the letter expected at byte ${at}`)
+  }
+
+  /** Nobody wants the rest. */
+  #leave(): void {
+    this.#at = this.#end
   }
 
   /** Moves on by `length` bytes. @returns where they begin. */

@@ -114,7 +114,13 @@ export class Wire extends EventEmitter {
 
   /** @returns whether the next bytes are wanted at once. */
   #take(bytes: Buffer, length: number): boolean {
-    this.#framer.take(bytes, length)
+    try {
+      this.#framer.take(bytes, length)
+    } catch (error) {
+      // Whatever comes after it cannot be read either. Thrown from here it would end the process.
+      this.#socket?.destroy(error instanceof Error ? error : new Error(String(error)))
+      return false
+    }
     if (this.#pace.isDense(length, nodeRuntime.now())) {
       this.#gathering ??= nodeRuntime.timer(gatherMs, () => {
         this.#gathering = undefined

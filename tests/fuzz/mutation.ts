@@ -42,7 +42,7 @@ function mutate<T>(list: readonly T[], mutations: readonly Mutation[], make: (va
     else if (change.kind === 'cut') all.splice(at, piece.length)
     else if (change.kind === 'repeat')
       for (let i = 0; i < change.times && all.length < 65_536; i++) all.splice(at, 0, ...piece)
-    else {
+    else if (change.kind === 'move') {
       all.splice(at, piece.length)
       all.splice(Math.floor((change.to * all.length) / 1_000), 0, ...piece)
     }

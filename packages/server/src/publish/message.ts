@@ -113,11 +113,16 @@ function parametersOf(
 }
 
 function externalOf(collection: Collection): ExternalCollection {
+  const { external = [] } = collection
+  const spelling = collection.channels.flatMap(({ columns }) => columns.map((i) => collection.columns[i]))
   return {
     name: collection.name,
     table: qualifiedName(collection),
-    columns: collection.external?.map((column) => column.name) ?? [],
+    columns: external.map(({ name }) => name),
     key: collection.key.map((column) => collection.columns[column] ?? ''),
+    json: external
+      .filter(({ name, type }) => /^jsonb?$/.test(type) && !spelling.includes(name))
+      .map(({ name }) => name),
   }
 }
 
@@ -140,6 +145,10 @@ function readRow(
   const values: Record<string, unknown> = {}
   for (const column of collection.columns) {
     const value = fields.get(column)
+    // Postgres would take its JSON for a text.
+    if (typeof value === 'object' && value !== null && !collection.json.includes(column)) {
+      throw new LockstepError('bad_value', `The value of "${column}" does not fit its column.`)
+    }
     if (value !== undefined) values[column] = value
   }
   const parts = splitKey(key, collection.key.length)

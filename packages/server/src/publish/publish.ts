@@ -41,6 +41,8 @@ export interface ExternalCollection {
   readonly table: string
   readonly columns: readonly string[]
   readonly key: readonly string[]
+  /** Columns that take any JSON: what names rows and channels is a text, a number or a boolean. */
+  readonly json: readonly string[]
 }
 
 /** What came of a message. */

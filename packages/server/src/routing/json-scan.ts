@@ -73,8 +73,10 @@ function endOfBareValue(text: string, at: number): number {
   if (first !== openBrace && first !== openBracket) {
     for (; i < text.length; i++) {
       const c = text.charCodeAt(i)
-      if (c === comma || c === closeBrace || c === closeBracket) return i
+      if (c === comma || c === closeBrace || c === closeBracket) break
     }
+    // Else whoever goes on from here would never come to the end.
+    if (i === at || i === text.length) throw new Error('JSON text lacks a value')
     return i
   }
   for (let depth = 0; i < text.length; ) {

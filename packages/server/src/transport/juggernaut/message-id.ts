@@ -8,9 +8,12 @@ export function messageIdText({ position, remaining }: MessageId): string {
 
 /** @throws LockstepError `bad_position` */
 export function parseMessageId(value: unknown): MessageId {
-  const [position = '', remaining = '0', ...more] = typeof value === 'string' ? value.split('-') : []
-  if (more.length > 0 || !/^\d{1,6}$/.test(remaining)) throw new LockstepError('bad_position')
-  parsePosition(position)
+  const [position = '', remaining, ...more] = typeof value === 'string' ? value.split('-') : []
+  const { lsn } = parsePosition(position)
+  if (remaining === undefined) return { position, remaining: 0 }
+  // No commit is at the very start of the log.
+  if (more.length > 0 || lsn === 0 || !/^[1-9]\d{0,5}$/.test(remaining))
+    throw new LockstepError('bad_position')
   return { position, remaining: Number(remaining) }
 }
 

@@ -97,6 +97,15 @@ export class Notices {
       connection.sendBatch(new Batch([...this.everything(channel), ...Batch.of({ type: 'done', id }).frames]))
   }
 
+  /** Everything once more, for a subscriber that has begun to listen to it; one that is not live yet gets it then. */
+  repeat(subscription: Subscription): void {
+    const { connection } = subscription
+    if (!subscription.isGranted || subscription.announce) return
+    this.#flushChanges()
+    miss(subscription)
+    if (!connection.full && connection.caughtUp) this.makeUp(connection)
+  }
+
   /** Makes up for what a connection that has room again and has caught up was not told. */
   makeUp(connection: Connection): void {
     const { missed } = connection

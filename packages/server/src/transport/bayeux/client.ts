@@ -9,6 +9,7 @@ import { payloadOf } from '../../log/frame.ts'
 import type { BayeuxLimits, Bucket } from './limits.ts'
 import { type Encoded, encodedOf, knownEncoded } from './mapping.ts'
 import type { Reply } from './message.ts'
+import { knownNotice, type Notice, noticeOf } from './notice.ts'
 import type { Parcel } from './parcel.ts'
 import { Queue } from './queue.ts'
 import { Recent } from './recent.ts'
@@ -35,9 +36,10 @@ export interface Held {
   forget(): void
 }
 
-/** What a client makes of what the hub says of its channels: transactions, resets, grants and refusals. */
+/** What a client makes of what the hub says of its channels: transactions, notices, resets, grants and refusals. */
 export interface Listener {
   transaction(transaction: Encoded): readonly Parcel[]
+  notice(notice: Notice): readonly Parcel[]
   control(message: ServerMessage): readonly Parcel[]
   snapshot(channel: string, position: string): readonly Parcel[]
 }
@@ -268,6 +270,8 @@ export class BayeuxClient implements Carrier {
       const { hears } = this
       return hears?.name === known.channel ? hears.transaction(known) : this.#listener.transaction(known)
     }
+    const told = knownNotice(frame)
+    if (told !== undefined) return this.#listener.notice(told)
     const start = frame.bytes.toString('utf8', frame.payloadStart, frame.payloadStart + snapshotStartMax)
     const snapshot = /^\{"type":"snapshot","channel":"([^"]+)","position":"([^"]+)"/.exec(start)
     // Bayeux has no snapshots: its rows are not even read.
@@ -276,7 +280,8 @@ export class BayeuxClient implements Carrier {
     if (message.type === 'transaction') {
       return this.#listener.transaction(encodedOf(frame, () => message))
     }
-    return this.#listener.control(message)
+    const notice = noticeOf(frame, message)
+    return notice === undefined ? this.#listener.control(message) : this.#listener.notice(notice)
   }
 }
 

@@ -283,6 +283,7 @@ describe('Y5: subscriptions', () => {
       session: 'w1',
       operations: [{ channel: 'project/1', operation: 'items/create', envelope: { item: 1 } }],
     }
+    await messages(clientId) // the locks as they are now
     await scene.sql`SELECT pg_logical_emit_message(true, 'lockstep', ${JSON.stringify(message)})`
     await scene.settled()
     expect((await messages(clientId)).map(({ data }) => data)).toEqual([

@@ -71,6 +71,10 @@ const sync = defineSync({
         !banned.has(user.id) && (user.id === 'alice' || params.project === '1'),
     },
     all: { authorize: () => true },
+    'hall/:hall': {
+      authorize: ({ user, params }) => user.id === 'alice' || params.hall === '1',
+      presence: true,
+    },
   },
   collections: {
     items: { table: 'items', channel: 'project/:project_id', columns: ['id', 'title', 'project_id'] },
@@ -152,6 +156,7 @@ export async function startScene(
         const id = /user=(\w+)/.exec(request.headers.get('cookie') ?? '')?.[1]
         return id === undefined ? null : { id }
       },
+      showUser: ({ id }) => ({ name: id }),
       limits,
       bayeux: options,
     })

@@ -1,4 +1,5 @@
 import {
+  encodePosition,
   type LockstepError,
   type Operations,
   type Position,
@@ -9,11 +10,12 @@ import type { Hub } from '../../hub/hub.ts'
 import type { BayeuxClient, Listener } from './client.ts'
 import { delivery, type Encoded, type Mapping, type Target } from './mapping.ts'
 import { Refusal } from './message.ts'
+import type { Notice } from './notice.ts'
 import type { Parcel } from './parcel.ts'
 import { HubChannel, type Shown } from './shown.ts'
 
 export interface SubscriptionsParts {
-  readonly hub: Pick<Hub, 'subscribe' | 'unsubscribe' | 'flush'>
+  readonly hub: Pick<Hub, 'subscribe' | 'unsubscribe' | 'beside'>
   readonly mapping: Mapping
   /** The log's end. */
   position(): Position
@@ -78,7 +80,10 @@ export class Subscriptions implements Listener {
     const after = isOld ? 0 : start.lsn
     for (const target of targets) state.show(target, pattern, after, from !== undefined)
     // The hub has said everything up to there, or it is on its way. What lies beyond the log's end is for it to tell.
-    if (known !== undefined && !isOld && start.lsn >= known.lsn && start.lsn <= now.lsn) return undefined
+    if (known !== undefined && !isOld && start.lsn >= known.lsn && start.lsn <= now.lsn) {
+      if (targets.some(({ collection }) => collection === undefined)) this.#tellNotices(channel)
+      return undefined
+    }
     this.#channels.set(channel, state)
     state.lsn = isOld ? 0 : start.lsn
     const refusal = await this.#ask(channel, start)
@@ -87,6 +92,12 @@ export class Subscriptions implements Listener {
     this.#forget(channel)
     if (hadBefore) this.#client.deliver(state.shown.map(gone))
     return refusal
+  }
+
+  /** All locks and who is there, for who listens to operations from now on; whoever is not live yet gets them then. */
+  #tellNotices(channel: string): void {
+    const subscription = this.#client.connection?.subscriptions.get(channel)
+    if (subscription !== undefined) this.#parts.hub.beside.notices.repeat(subscription)
   }
 
   #ask(channel: string, from: Position): Promise<LockstepError['code'] | undefined> {
@@ -129,6 +140,13 @@ export class Subscriptions implements Listener {
     const state = this.#channels.get(transaction.channel)
     this.#client.hears = state
     return state?.transaction(transaction) ?? []
+  }
+
+  notice(notice: Notice): readonly Parcel[] {
+    const shown = this.#channels.get(notice.channel)?.shown ?? []
+    if (shown.every(({ target }) => target.collection !== undefined)) return []
+    // The hub tells it when everything up to the log's end has been told.
+    return notice.parcelsAt(encodePosition(this.#parts.position()))
   }
 
   /** The hub starts the channel anew: what lies between is not told, so the client must be. */

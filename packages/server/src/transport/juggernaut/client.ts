@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net'
-import { type ErrorCode, errorTable, type Json, LockstepError, type ServerMessage } from '@lockstep/protocol'
+import { type ErrorCode, errorTable, LockstepError, type ServerMessage } from '@lockstep/protocol'
 import type { Batch } from '../../hub/batch.ts'
 import type { Carrier } from '../../hub/carrier.ts'
 import type { Connection } from '../../hub/connection.ts'
 import { anyView } from '../../hub/subscription.ts'
 import { payloadOf } from '../../log/frame.ts'
 import type { Timer } from '../../runtime/runtime.ts'
+import { noticeOperations } from '../notice-operations.ts'
 import { Frames } from './frames.ts'
 import { type HandshakeParts, readHandshake } from './handshake.ts'
 import type { Handshake, JuggernautParts, MessageId } from './juggernaut.ts'
@@ -172,15 +173,12 @@ export class JuggernautClient implements Carrier {
       case 'current_locks':
         this.#tellLocks(message, idAt(this.#parts.position()), chunks)
         break
-      case 'locks': {
-        const { taken, freed } = message
-        this.#locks = ''
-        const id = idAt(this.#parts.position())
-        chunks.push(
-          messageBytes(id, { operation: 'locks', envelope: { taken, freed } as object as Json }, undefined),
-        ) // JSON
+      case 'locks':
+      case 'connected_users':
+      case 'presence':
+        if (message.type === 'locks') this.#locks = ''
+        this.#tellNotice(message, idAt(this.#parts.position()), chunks)
         break
-      }
       case 'goodbye':
         this.#retryMs = message.retryMs
         break
@@ -201,9 +199,12 @@ export class JuggernautClient implements Carrier {
     const text = JSON.stringify(message.locks)
     if (text === this.#locks) return
     this.#locks = text
-    // States of locks are JSON.
-    const envelope = { locks: message.locks } as object as Json
-    chunks.push(messageBytes(id, { operation: 'current_locks', envelope }, undefined))
+    this.#tellNotice(message, id, chunks)
+  }
+
+  #tellNotice(message: ServerMessage, id: MessageId, chunks: Buffer[]): void {
+    for (const operation of noticeOperations(message) ?? [])
+      chunks.push(messageBytes(id, operation, undefined))
   }
 
   get waiting(): boolean {

@@ -13,6 +13,7 @@ import { Program } from './program.setup.ts'
 const sync = defineSync({
   channels: {
     'project/:id': {
+      presence: true,
       authorize: ({ user, params }) =>
         user.juggernaut === true || user.projects === params.id
           ? user.guest === true
@@ -289,6 +290,32 @@ describe('J3: messages', () => {
     // Whoever has had no more than that goes on from before all others.
     const again = await subscribed(given, { last_msg_id: program.told[0]?.id })
     await again.hears([17], 1, 2, 3, 4)
+  })
+
+  test('N1: tell who is there, who comes and what they say of themselves, and who is gone', async () => {
+    const [given, guest] = [issue(), issue()]
+    const program = await subscribed(given)
+    const of = (name: string): { here?: { session: string }[]; sessions?: string[]; more: number }[] =>
+      program.messages.flatMap(({ body }) => (body?.operation === name ? [body.envelope as never] : []))
+    await eventually(() => expect(of('connected_users')).toHaveLength(1))
+    const here = (): unknown[] => of('presence').flatMap((envelope) => envelope.here ?? [])
+    await eventually(() => expect(JSON.stringify([of('connected_users'), here()])).toContain(given.session))
+    const other = await subscribed(guest)
+    await eventually(() =>
+      expect(here()).toContainEqual({
+        session: guest.session,
+        by: null,
+        state: null,
+        at: expect.any(Number),
+      }),
+    )
+    other.leave()
+    await eventually(() => expect(of('disconnected')).toContainEqual({ sessions: [guest.session], more: 0 }))
+    const position = program.messages.at(-1)?.id
+    program.leave()
+    await commit(['after'])
+    const again = await subscribed(given, { last_msg_id: position })
+    await again.hears('after')
   })
 
   test('K1: begin with all locks, before what was missed, and have each change of them', async () => {

@@ -14,6 +14,8 @@ export interface Message {
   readonly error?: { readonly code: string; readonly retryable: boolean; readonly retryMs?: number }
 }
 
+const notices = new Set(['current_locks', 'locks', 'connected_users', 'presence', 'disconnected'])
+
 /** A program at the other end of a TCP connection, which speaks in bytes. */
 export class Program {
   readonly socket: Socket
@@ -56,9 +58,9 @@ export class Program {
     return this.frames.map((frame) => JSON.parse(frame))
   }
 
-  /** What it was told but for locks. */
+  /** What it was told but for locks, and who is there. */
   get told(): Message[] {
-    return this.messages.filter(({ body }) => !/^(current_)?locks$/.test(body?.operation ?? ''))
+    return this.messages.filter(({ body }) => !notices.has(body?.operation ?? ''))
   }
 
   /** Envelopes of the operations that it has had. */

@@ -5,6 +5,7 @@ import {
   connectionFault,
   createSyncServer,
   type Logger,
+  type SessionHook,
   type SyncServer,
 } from '@lockstep/server'
 import { type Context, Hono } from 'hono'
@@ -44,6 +45,8 @@ export interface ScrumOptions {
   /** E-mail address of who may see the inspector. Default: there is none. */
   readonly administrator?: string | undefined
   readonly limits?: Parameters<typeof createSyncServer>[0]['limits']
+  /** Hears of each session's life. */
+  readonly onSession?: SessionHook
 }
 
 export interface Scrum {
@@ -70,7 +73,7 @@ export async function createScrum(options: ScrumOptions): Promise<Scrum> {
     await migrate(sql)
     await seed(sql)
     const db = drizzleOn(sql)
-    const { secret, logger, slot, limits, administrator } = options
+    const { secret, logger, slot, limits, administrator, onSession } = options
     const isAdministrator = async (request: Request): Promise<boolean> =>
       administrator !== undefined && (await viewerOf(db, request))?.email === administrator
     const sync = await createSyncServer({
@@ -89,6 +92,7 @@ export async function createScrum(options: ScrumOptions): Promise<Scrum> {
       ...(logger !== undefined && { logger }),
       ...(slot !== undefined && { slot }),
       ...(limits !== undefined && { limits }),
+      ...(onSession !== undefined && { onSession }),
       ...(administrator !== undefined && { inspector: { allow: isAdministrator } }),
     })
     const app = routesOf({ db, sync }, assets, { logger, isAdministrator })

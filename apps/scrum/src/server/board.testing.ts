@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { createDatabase } from '@lockstep/testing'
 import postgres, { type Sql } from 'postgres'
-import { createScrum, type Scrum } from './app.ts'
+import { createScrum, type Scrum, type ScrumOptions } from './app.ts'
 import { seededPassword } from './database/seed.ts'
 
 /** The whole application on a database of its own, called in process. */
@@ -26,7 +26,7 @@ export interface Browser {
 
 const origin = 'http://board.test'
 
-export async function startBoard(options: { readonly administrator?: string } = {}): Promise<BoardInTest> {
+export async function startBoard(options: Omit<ScrumOptions, 'databaseUrl'> = {}): Promise<BoardInTest> {
   const database = await createDatabase()
   const scrum = await createScrum({ databaseUrl: database.url, ...options })
   const sql = postgres(database.url, { max: 2, onnotice: () => {} })

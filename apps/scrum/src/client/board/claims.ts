@@ -4,7 +4,7 @@ import { Keyed } from './keyed.ts'
 
 export type Doing = 'editing' | 'moving'
 
-/** The longest that a lock can be waited for, in ms. */
+/** The longest that a lock can be waited for, in ms; then it is asked for again. */
 const waitMs = 120_000
 
 interface Claim {
@@ -47,10 +47,25 @@ export class Claims extends Keyed<ShownLock> {
     }
     const claim = { uses: 1, ending: new AbortController() }
     this.#own.set(resource, claim)
-    this.#locks?.lock(resource, { doing, waitMs, signal: claim.ending.signal }).catch((error: unknown) => {
-      // Others are not told then; what one writes is written all the same.
-      if (!(error instanceof LockError)) throw error
-    })
+    void this.#hold(resource, doing, claim.ending.signal)
+  }
+
+  /** Has the lock whenever it can be had, until the signal: somebody may take it while this page is cut off. */
+  async #hold(resource: string, doing: Doing, signal: AbortSignal): Promise<void> {
+    while (this.#locks !== undefined && !signal.aborted) {
+      try {
+        const lock = await this.#locks.lock(resource, { doing, waitMs, signal })
+        const isLost = await new Promise<boolean>((resolve) => {
+          lock.on('lost', () => resolve(true))
+          lock.on('released', () => resolve(false))
+        })
+        if (!isLost) return
+      } catch (error) {
+        if (!(error instanceof LockError)) throw error
+        // Others are not told then; what one writes is written all the same.
+        if (error.code !== 'lock_held') return
+      }
+    }
   }
 
   release(resource: string): void {

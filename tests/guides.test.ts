@@ -5,6 +5,7 @@ import { filesUnder, readText } from './tree/source-tree.ts'
 const guides: Readonly<Record<string, string>> = {
   'docs/coming-from-faye.md': 'docs/examples/coming-from-faye',
   'docs/idempotence.md': 'docs/examples/idempotence',
+  'docs/testing-faults.md': 'docs/examples/faults',
   'docs/life-of-a-change.md': 'tests/life-of-a-change',
 }
 const languages = new Set(['ts', 'tsx', 'js', 'html', 'sh', 'sql', 'gherkin'])

@@ -6,7 +6,7 @@ export const packageArrows: Readonly<Record<string, readonly string[]>> = {
   'packages/protocol': [],
   'packages/client': ['@lockstep/protocol'],
   'packages/server': ['@lockstep/protocol'],
-  'packages/testing': ['@lockstep/server', '@lockstep/server/embedded'],
+  'packages/testing': ['@lockstep/server', '@lockstep/server/stages', '@lockstep/server/embedded'],
   'apps/scrum': [
     '@lockstep/protocol',
     '@lockstep/client',
@@ -91,7 +91,14 @@ export const serverArrows: Readonly<Record<string, readonly string[]>> = {
 export const serverGround: readonly string[] = ['definition', 'fault', 'runtime', 'limits.ts']
 
 /** Files of the server that know all stages: the composition and what it exports. */
-export const serverRoots: readonly string[] = ['index.ts', 'server.ts', 'engine.ts', 'stages.ts', 'attach.ts']
+export const serverRoots: readonly string[] = [
+  'index.ts',
+  'server.ts',
+  'engine.ts',
+  'inside.ts',
+  'stages.ts',
+  'attach.ts',
+]
 
 /**
  * Places outside `runtime/` that may read clocks, set timers or draw random numbers themselves, and why.

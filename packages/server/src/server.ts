@@ -21,6 +21,7 @@ import { createHttp } from './http/http.ts'
 import { lockEndpoint } from './http/locks.ts'
 import { requestOf } from './http/node.ts'
 import { originsFor } from './http/origin.ts'
+import { keepEngine } from './inside.ts'
 import { Inspector, type InspectorOptions } from './inspector/inspector.ts'
 import { Trace } from './inspector/trace.ts'
 import { defaultLimits, type Limits } from './limits.ts'
@@ -224,7 +225,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
     await callbacks?.start()
     try {
       const juggernautPort = options.juggernaut && (await engine.juggernaut(options.juggernaut))
-      return assemble(engine, { observers, callbacks, juggernautPort, trace })
+      return keepEngine(assemble(engine, { observers, callbacks, juggernautPort, trace }), engine)
     } catch (error) {
       await engine.close()
       await callbacks?.close()

@@ -21,6 +21,21 @@ describe('the log in memory', () => {
       transaction: { xid: lsn, lsn, at: 1, channels: [{ channel, views: [[Buffer.from(text)]] }] },
     })
 
+  it('G11: what it forgets on demand is told as trimmed, and who is up to date goes on', () => {
+    const { log } = setup({ retentionMs: 1e9, logBytesMax: 1e9, logTotalBytesMax: 1e9 }, 1)
+    log.append({ kind: 'epoch', epoch: 'e', lsn: 0 })
+    for (let lsn = 1; lsn <= 10; lsn++) touch(log, lsn, `c/${lsn % 2}`)
+    log.forget()
+    expect(log.status()).toEqual({ channels: 0, entries: 0, bytes: 0 })
+    for (const channel of ['c/0', 'c/1', 'c/2']) {
+      expect(log.read(channel, 0, { epoch: 'e', lsn: 9 })).toEqual({ reset: 'trimmed' })
+      expect(log.read(channel, 0, { epoch: 'e', lsn: 10 })).toEqual({ entries: [], more: false })
+    }
+    touch(log, 11, 'c/1')
+    expect(log.read('c/1', 0, { epoch: 'e', lsn: 10 })).toMatchObject({ entries: [{ lsn: 11 }] })
+    expect(log.read('c/1', 0, { epoch: 'e', lsn: 9 })).toEqual({ reset: 'trimmed' })
+  })
+
   it('G12: forgets the channels that were quiet longest when there are too many', () => {
     const { log } = setup(
       { retentionMs: 1e9, logBytesMax: 1e9, logTotalBytesMax: 1e9, logWindowsMax: 100 },

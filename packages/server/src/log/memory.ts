@@ -122,6 +122,14 @@ export class MemoryLog implements Log {
     return { channels: this.#channels.size, entries: this.#entries, bytes: this.#bytes }
   }
 
+  /**
+   * Drops all entries, as if they had been there for too long: positions from before now are `trimmed`. Whoever is
+   * up to date does not notice.
+   */
+  forget(): void {
+    this.#forgetAll(this.#lsn)
+  }
+
   // ---- append -----------------------------------------------------------------------------------------
 
   #appendTransaction(transaction: RoutedTransaction): void {

@@ -3,7 +3,7 @@ import { type WatchedLink, watchLink } from './link.ts'
 import { addPageHook, askPage } from './page-hook.ts'
 
 /** A client's transport, as `@lockstep/client` has it. */
-type Transport<Link> = (
+export type Transport<Link> = (
   url: string,
   events: {
     opened(): void
@@ -17,8 +17,9 @@ export const settleMsMax = 10_000
 
 /** Knows the clients of a test, in browsers and in this process, and can tell when they are all up to date. */
 export class Watch {
-  readonly #links = new Set<WatchedLink>()
-  readonly #contexts = new Set<BrowserContext>()
+  /** Each with whether it is cut off without knowing it, so that nobody need wait for it. */
+  readonly #links = new Map<WatchedLink, () => boolean>()
+  readonly #contexts = new Map<BrowserContext, () => boolean>()
   readonly #barrier: () => Promise<unknown>
 
   /** `barrier` of a server in this process, where there is one. */
@@ -26,21 +27,25 @@ export class Watch {
     this.#barrier = barrier
   }
 
-  /** Watches the pages that this context opens from now on. */
-  async context(context: BrowserContext): Promise<void> {
+  /** Watches the pages that this context opens from now on. While `isSilent`, they are not waited for. */
+  async context(context: BrowserContext, isSilent: () => boolean = () => false): Promise<void> {
     await addPageHook(context)
-    this.#contexts.add(context)
+    this.#contexts.set(context, isSilent)
     context.on('close', () => this.#contexts.delete(context))
   }
 
-  /** The same transport, watched: for `createClient(..., { transport: watch.transport(...) })` in this process. */
+  /**
+   * The same transport, watched: for `createClient(..., { transport: watch.transport(...) })` in this process. While
+   * `isSilent`, it is not waited for.
+   */
   transport<Link extends { send(text: string): void; close(): void }>(
     plain: Transport<Link>,
+    isSilent: () => boolean = () => false,
   ): Transport<Link> {
     return (url, events) => {
       let open: Link | undefined
       const watched = watchLink((text) => open?.send(text))
-      this.#links.add(watched)
+      this.#links.set(watched, isSilent)
       const end = (): void => {
         this.#links.delete(watched)
         watched.closed()
@@ -95,12 +100,14 @@ export class Watch {
   }
 
   async #settle(): Promise<void> {
-    const pages = [...this.#contexts].flatMap((context) => context.pages())
+    const heard = <T>(all: ReadonlyMap<T, () => boolean>): T[] =>
+      [...all].flatMap(([one, isSilent]) => (isSilent() ? [] : [one]))
+    const pages = heard(this.#contexts).flatMap((context) => context.pages())
     await Promise.all(pages.map((page) => askPage(page, 'written')))
     await this.#barrier()
     await Promise.all([
       ...pages.map((page) => askPage(page, 'settled')),
-      ...[...this.#links].map((link) => link.settled()),
+      ...heard(this.#links).map((link) => link.settled()),
     ])
   }
 }

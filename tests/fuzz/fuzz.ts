@@ -7,13 +7,13 @@ const seconds = Number(process.env['LOCKSTEP_FUZZ_SECONDS'] ?? 0)
 const inputMsMax = 3_000
 
 /**
- * A test that a parser is shown many inputs. `check` is to throw where the parser does what it may not; that it
+ * A test that a parser is shown many inputs. `check`, which may be asynchronous, is to throw where the parser does what it may not; that it
  * comes to an end within a bounded time is looked at here.
  */
 export function fuzz<T>(
   name: string,
   inputs: fc.Arbitrary<T>,
-  check: (input: T) => void,
+  check: (input: T) => unknown,
   runs = 2_000,
 ): void {
   const bounds: fc.Parameters<[T]> =
@@ -24,13 +24,13 @@ export function fuzz<T>(
           markInterruptAsFailure: false,
         }
       : { numRuns: runs }
-  const test = (): void => {
-    const property = fc.property(inputs, (input) => {
+  const test = async (): Promise<void> => {
+    const property = fc.asyncProperty(inputs, async (input) => {
       const start = performance.now()
-      check(input)
+      await check(input)
       expect(performance.now() - start).toBeLessThan(inputMsMax)
     })
-    fc.assert(property, bounds)
+    await fc.assert(property, bounds)
   }
   it(name, test, seconds * 1_000 + 60_000)
 }

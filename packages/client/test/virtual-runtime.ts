@@ -32,7 +32,8 @@ export class VirtualRuntime implements Runtime {
   }
 
   timer(afterMs: number, run: () => void): () => void {
-    const planned = { at: this.time + afterMs, order: this.counter++, run }
+    // As in browsers, what is no number is no delay.
+    const planned = { at: this.time + (afterMs || 0), order: this.counter++, run }
     this.planned.push(planned)
     return () => {
       this.planned = this.planned.filter((other) => other !== planned)

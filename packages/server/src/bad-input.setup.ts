@@ -11,7 +11,7 @@ import { defineSync } from './definition/define.ts'
 import { answerNode } from './http/node.ts'
 import type { Limits } from './limits.ts'
 import { silentLogger } from './runtime/logger.ts'
-import { createSyncServer, type SyncServer } from './server.ts'
+import { createSyncServer, type SyncServer, type SyncServerOptions } from './server.ts'
 import type { BayeuxOptions } from './transport/bayeux/bayeux.ts'
 
 /**
@@ -49,6 +49,8 @@ export async function startScene(
   options: {
     limits?: Partial<Limits>
     bayeux?: BayeuxOptions
+    /** What else the server is made with. */
+    server?: Partial<SyncServerOptions>
     /** Answers what is not the sync server's. */
     answer?: (request: Request, server: SyncServer) => Promise<Response>
   } = {},
@@ -69,6 +71,7 @@ export async function startScene(
     },
     limits: options.limits ?? {},
     ...(options.bayeux === undefined ? {} : { bayeux: options.bayeux }),
+    ...options.server,
   })
   const http = createServer((incoming, outgoing) => {
     const { answer } = options
@@ -167,6 +170,9 @@ export function frame(opcode: number, payload: string | Buffer = '', options: Fr
 /** A TCP connection that sends what it is told, and takes apart what comes back. */
 export class RawSocket {
   readonly messages: ServerMessage[] = []
+  /** What came back of pings, byte by byte. */
+  readonly pongs: string[] = []
+  /** 1005: the close came without one. */
   closeCode: number | undefined
   closed = false
   /** Frames that came after the one that closes, which none may. */
@@ -272,7 +278,8 @@ export class RawSocket {
     const opcode = (rest[0] ?? 0) & 0x0f
     if (this.closeCode !== undefined) this.afterClose++
     if (opcode === 1) this.messages.push(JSON.parse(payload.toString()))
-    if (opcode === 8) this.closeCode = payload.readUInt16BE(0)
+    if (opcode === 8) this.closeCode = length < 2 ? 1005 : payload.readUInt16BE(0)
+    if (opcode === 10) this.pongs.push(payload.toString('latin1'))
     this.#rest = rest.subarray(start + length)
     return true
   }

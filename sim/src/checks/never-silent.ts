@@ -1,0 +1,67 @@
+import type { Checker } from '../history/history.ts'
+import type { Deadlines } from './checks.ts'
+import type { Facts } from './facts.ts'
+import { checker } from './rule.ts'
+
+/**
+ * G11: where rows are replaced that a client asked to go on from, a reset says so and the application is told the reason;
+ * and no client says that it is live while it hears nothing.
+ */
+export function neverSilent(facts: Facts, { silentMs }: Pick<Deadlines, 'silentMs'>): Checker {
+  return checker('G11', (report) => {
+    /** Page to its rooms that were reset, of which the application is to be told. */
+    const owed = new WeakMap<object, Set<string>>()
+    const owedBy = (client: string): Set<string> => {
+      const page = facts.page(client)
+      const rooms = owed.get(page) ?? new Set<string>()
+      owed.set(page, rooms)
+      return rooms
+    }
+    /** When each client that is live heard something last. */
+    const heard = new Map<string, number>()
+    return {
+      every({ at }) {
+        for (const [client, since] of heard) {
+          if (at - since <= silentMs) continue
+          heard.delete(client)
+          const page = facts.page(client)
+          const live = [...page.rooms.values()].some(
+            ({ told, stream }) => told === 'live' && stream !== undefined,
+          )
+          if (page.open && page.connection === 'live' && live) {
+            report(`${client} says that it is live, and has heard nothing for ${at - since} ms`)
+          }
+        }
+      },
+      page({ client }) {
+        heard.delete(client)
+      },
+      fault({ fault, of }) {
+        if (fault === 'sleep' || fault === 'clock') heard.delete(of)
+      },
+      position({ at, client, room, type }) {
+        heard.set(client, at)
+        const { stream } = facts.room(client, room)
+        if (type === 'reset') owedBy(client).add(room)
+        if (
+          type === 'snapshot' &&
+          stream !== undefined &&
+          !stream.reset &&
+          (stream.resumed || stream.phase === 'live')
+        ) {
+          report(`${client} is sent other rows of ${room} without a reset`)
+        }
+      },
+      subscription({ at, client, room, what }) {
+        if (what === 'granted') heard.set(client, at)
+        else owedBy(client).delete(room)
+      },
+      told({ client, room, state, reason }) {
+        if (room === undefined || state !== 'live') return
+        if (owedBy(client).delete(room) && reason === undefined) {
+          report(`${client} was not told why its rows of ${room} were replaced`)
+        }
+      },
+    }
+  })
+}

@@ -1,4 +1,4 @@
-import type { SnapshotReader, Source } from '@lockstep/server/stages'
+import type { Logger, Runtime, SnapshotReader, Source, Sync } from '@lockstep/server/stages'
 
 /** A row of the model: column to value. jsonb is any JSON value. */
 export type Row = Readonly<Record<string, unknown>>
@@ -21,7 +21,7 @@ export interface Database {
     listener: (commit: { readonly xid: number; readonly lsn: number; readonly note: unknown }) => void,
   ): void
   /** The stream of the slot for one server process; `kill` ends it as the process's death does. */
-  source(options: { readonly node: string }): Source & { kill(): void }
+  source(options: SourceOptions): Source & { kill(): void }
   /** Reads snapshots for one server process. */
   reader(options: { readonly node: string }): SnapshotReader
   /** The rows of a table that are committed and visible, by key: what a query would give now. */
@@ -35,9 +35,28 @@ export interface Database {
   /** From now on commits stay invisible to others for up to so long after they are in the stream. */
   slowVisibility(ms: number): void
   /** The table has a column more from now on, which rows of the stream then have. */
-  addColumn(table: string, column: string): void
+  addColumn(table: string, column: string): Promise<void>
   /** TRUNCATE, in a transaction of its own. */
   truncate(table: string): Promise<void>
+  /** All connections between a server process and Postgres end, and what is on its way is lost. */
+  cut(node: string): void
+  /** Nothing passes between a server process and Postgres for so long, and nobody is told. */
+  silence(node: string, ms: number): void
+  /** @returns what brings everything but the slot back to this moment, as restoring a backup does. */
+  backup(): () => void
+}
+
+export interface SourceOptions {
+  /** Name of the server process; `source` and `reader` of one name share its network, and die together. */
+  readonly node: string
+  /** Of that process. */
+  readonly runtime: Runtime
+  readonly sync: Pick<Sync, 'collections' | 'fingerprint'>
+  readonly logger?: Logger
+  /** As of `postgresSource`. */
+  readonly retentionMs?: number
+  readonly pollMs?: number
+  readonly busyMs?: number
 }
 
 export interface Transaction {
@@ -47,8 +66,10 @@ export interface Transaction {
   /** SELECT ... FOR UPDATE. */
   lock(table: string, key: string): Promise<Row | undefined>
   insert(table: string, row: Row): Promise<void>
-  update(table: string, key: string, columns: Row): Promise<void>
-  delete(table: string, key: string): Promise<void>
+  /** @returns whether there was such a row. */
+  update(table: string, key: string, columns: Row): Promise<boolean>
+  /** @returns whether there was such a row. */
+  delete(table: string, key: string): Promise<boolean>
   /** pg_logical_emit_message(true, 'lockstep', content) */
   emit(content: string): Promise<void>
   /** Handed to `onCommit`. */

@@ -22,6 +22,7 @@ import { MemoryLog } from './log/memory.ts'
 import { MemoryPresence } from './presence/memory.ts'
 import { Router } from './routing/router.ts'
 import type { Logger } from './runtime/logger.ts'
+import type { Rising } from './runtime/rising.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import type { SessionHook } from './session/event.ts'
 import { type SessionClaims, Sessions } from './session/session.ts'
@@ -51,6 +52,8 @@ export interface EngineParts {
   readonly showUser?: ((user: User) => Json) | undefined
   /** Hears of each session's life. */
   readonly onSession?: SessionHook | undefined
+  /** Numbers of locks and of sessions' events. Default: such that rise with the clock. */
+  readonly numbers?: Rising | undefined
   /** Keeps the way of each commit, for the inspector. */
   readonly trace?: Trace | undefined
   /** Stands between source and router, and sees each row. */
@@ -99,7 +102,9 @@ export class Engine {
       runtime,
       limits,
     })
-    const teller = new SessionTeller(parts.onSession, { runtime, logger, hookMs: limits.sessionHookMs })
+    const { numbers } = parts
+    const hookMs = limits.sessionHookMs
+    const teller = new SessionTeller(parts.onSession, { runtime, logger, hookMs, numbers })
     this.#teller = teller
     this.sessions = new Sessions({
       runtime,
@@ -111,7 +116,7 @@ export class Engine {
         teller.tell(session, effect)
       },
     })
-    this.locks = new MemoryLocks(runtime, limits)
+    this.locks = new MemoryLocks(runtime, limits, numbers)
     this.presence = new MemoryPresence(runtime, limits)
     this.hub = new Hub({
       sync,

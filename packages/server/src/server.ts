@@ -2,7 +2,6 @@ import type { Server } from 'node:http'
 import {
   encodePosition,
   type Json,
-  type Operation,
   type PageSession,
   type PageState,
   type Snapshot,
@@ -12,6 +11,7 @@ import type { Sql } from 'postgres'
 import { attach } from './attach.ts'
 import type { CallbackOptions } from './callback/callback.ts'
 import { Callbacks } from './callback/callbacks.ts'
+import { hookOf } from './callback/hook.ts'
 import { compileSync } from './definition/compile.ts'
 import type { SyncDefinition, User } from './definition/definition.ts'
 import { Engine } from './engine.ts'
@@ -36,7 +36,8 @@ import { exactClock } from './runtime/exact.ts'
 import type { Logger } from './runtime/logger.ts'
 import { nodeRuntime } from './runtime/node.ts'
 import type { Runtime } from './runtime/runtime.ts'
-import type { SessionAnswer, SessionHook } from './session/event.ts'
+import type { SessionHook } from './session/event.ts'
+import { ReservedNumbers } from './session/numbers.ts'
 import { loadSecret } from './session/secret.ts'
 import { assertSecrets } from './session/token.ts'
 import { setUp } from './setup/setup.ts'
@@ -195,6 +196,8 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
         ? [options.secret]
         : (options.secret ?? [await loadSecret(sql, runtime)])
     assertSecrets(secrets)
+    const numbers = await ReservedNumbers.open(sql, runtime, logger)
+    const { rising } = numbers
     const observers = new Observers({
       sql,
       slot,
@@ -215,20 +218,22 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
         logoutMs: limits.logoutMs,
         runtime,
         logger,
+        numbers: rising,
         isKnown: (session) => engine.sessions.get(session) !== undefined,
       })
     const onSession = hookOf(options.onSession, callbacks)
     const { showUser } = options
     const parts = { sync, source, reader, secrets, runtime, logger, limits }
-    const engine = new Engine({ ...parts, onSession, showUser, tap, trace })
+    const engine = new Engine({ ...parts, onSession, showUser, tap, trace, numbers: rising })
     await engine.start()
     await callbacks?.start()
     try {
       const juggernautPort = options.juggernaut && (await engine.juggernaut(options.juggernaut))
-      return keepEngine(assemble(engine, { observers, callbacks, juggernautPort, trace }), engine)
+      return keepEngine(assemble(engine, { numbers, observers, callbacks, juggernautPort, trace }), engine)
     } catch (error) {
       await engine.close()
       await callbacks?.close()
+      numbers.close()
       throw error
     }
   } catch (error) {
@@ -236,7 +241,10 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
     throw error
   }
 
-  function assemble(engine: Engine, { observers, callbacks, juggernautPort, trace }: Assembled): SyncServer {
+  function assemble(
+    engine: Engine,
+    { numbers, observers, callbacks, juggernautPort, trace }: Assembled,
+  ): SyncServer {
     const writer = createWriter({
       sql,
       runtime,
@@ -358,6 +366,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
         await observers.close() // first: its calls may use the server
         await engine.close()
         await callbacks?.close() // after the last disconnected
+        numbers.close()
         await Promise.all([writer.close(), publisher?.close()])
         await Promise.all([reader.close(), sql.end({ timeout: 5 })])
       },
@@ -367,27 +376,11 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
 
 /** What a server has beside its engine. */
 interface Assembled {
+  readonly numbers: ReservedNumbers
   readonly observers: Observers
   readonly callbacks: Callbacks | undefined
   readonly juggernautPort: number | undefined
   readonly trace: Trace | undefined
-}
-
-/** Who is told of sessions: the application in this process first, then its backend. */
-function hookOf(own: SessionHook | undefined, callbacks: Callbacks | undefined): SessionHook | undefined {
-  if (callbacks === undefined) return own
-  if (own === undefined) return (event) => callbacks.hear(event)
-  return async (event) => {
-    const answer = await own(event)
-    if (answer === false) return false
-    const asked = await callbacks.hear(event)
-    if (asked === false) return false
-    return { operations: [...operationsIn(answer), ...operationsIn(asked)] }
-  }
-}
-
-function operationsIn(answer: SessionAnswer): readonly Operation[] {
-  return typeof answer === 'object' ? answer.operations : []
 }
 
 async function readSnapshot(engine: Engine, user: User, channel: string): Promise<Snapshot> {

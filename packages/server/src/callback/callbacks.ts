@@ -1,6 +1,7 @@
 import { LockstepError } from '@lockstep/protocol'
 import type { Sql } from 'postgres'
 import type { Logger } from '../runtime/logger.ts'
+import type { Rising } from '../runtime/rising.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 import type { SessionAnswer, SessionEvent } from '../session/event.ts'
 import { Backend } from './backend.ts'
@@ -17,6 +18,8 @@ export interface CallbackParts {
   readonly logoutMs: number
   readonly runtime: Runtime
   readonly logger: Logger
+  /** Where events are numbered from. */
+  readonly numbers: Rising
   /** Whether the session has come, or come back, to this process. */
   isKnown(session: string): boolean
 }
@@ -63,10 +66,11 @@ export class Callbacks {
    * `logged_out` of those that do not come back in time.
    */
   async start(): Promise<void> {
-    const { runtime, logoutMs } = this.#parts
+    const { runtime, logoutMs, numbers } = this.#parts
     const { sessions, events } = await this.#store.load()
     for (const event of events) this.#outbox.add(event)
     for (const open of sessions) {
+      numbers.exceed(open.number)
       this.#open.set(open.session, open.number)
       if (open.connected) await this.#keep(this.#eventFor(open, 'disconnected'))
     }
@@ -128,11 +132,10 @@ export class Callbacks {
     }
   }
 
-  /** An event that the session's own process did not live to tell: between all that it told and what comes now. */
+  /** An event that the session's own process did not live to tell: after all that it told, and before what comes now. */
   #eventFor({ session, user }: OpenSession, kind: 'disconnected' | 'logged_out'): CallbackEvent {
     const at = this.#parts.runtime.now()
-    const last = this.#open.get(session) ?? 0
-    return { kind, session, user, number: Math.max(last + 1, at - 1), at }
+    return { kind, session, user, number: this.#parts.numbers.next(at), at }
   }
 
   #unavailable(reason: string): LockstepError {

@@ -4,6 +4,7 @@ import { prepareCallbacks } from '../callback/store.ts'
 import { prepareObservers } from '../observe/positions.ts'
 import { prepareExternal } from '../publish/tables.ts'
 import { nodeRuntime } from '../runtime/node.ts'
+import { prepareNumbers } from '../session/numbers.ts'
 import { loadSecret } from '../session/secret.ts'
 import { applySetup, checkSetup, SetupError, type SetupOptions, type SetupReport } from '../setup/setup.ts'
 import { connect } from '../source/connect.ts'
@@ -60,6 +61,7 @@ const setup = command(
       await prepareObservers(sql)
       await prepareCallbacks(sql)
       await loadSecret(sql, nodeRuntime)
+      await prepareNumbers(sql)
     } finally {
       await sql.end({ timeout: 1 })
     }

@@ -1,4 +1,5 @@
 import { LockstepError } from '@lockstep/protocol'
+import type { Rising } from '../runtime/rising.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 import { Steady } from '../runtime/steady.ts'
 import type { Lock, LockClaim, LockReader, Locks, Place } from './lock.ts'
@@ -21,9 +22,10 @@ export class MemoryLocks implements Locks {
   #timerAt = Number.POSITIVE_INFINITY
   #closed = false
 
-  constructor(runtime: Runtime, bounds: LockBounds) {
+  /** `tokens`: where fencing tokens come from. */
+  constructor(runtime: Runtime, bounds: LockBounds, tokens?: Rising) {
     this.#runtime = runtime
-    this.#table = new LockTable(bounds)
+    this.#table = new LockTable(bounds, tokens)
   }
 
   take(claim: LockClaim): Promise<Lock> {

@@ -39,13 +39,14 @@ export class LockTable {
   readonly #bySession = new Map<string, Set<Held>>()
   readonly #deadlines = new Deadlines<Held | Waiter>()
   /** One row of tokens for all places: then each place's rise, and nothing need be kept of a place that is free. */
-  readonly #tokens = new Rising()
+  readonly #tokens: Rising
   readonly #bounds: LockBounds
   #held = 0
   #waiting = 0
 
-  constructor(bounds: LockBounds) {
+  constructor(bounds: LockBounds, tokens: Rising = new Rising()) {
     this.#bounds = bounds
+    this.#tokens = tokens
   }
 
   get size(): { held: number; waiting: number } {

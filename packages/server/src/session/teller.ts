@@ -21,10 +21,15 @@ export class SessionTeller {
   readonly #runtime: Runtime
   readonly #logger: Logger
   readonly #hookMs: number
-  readonly #numbers = new Rising()
+  readonly #numbers: Rising
   readonly #turns = new Map<string, Turn>()
 
-  constructor(hook: SessionHook | undefined, parts: { runtime: Runtime; logger: Logger; hookMs: number }) {
+  /** `numbers`: where events are numbered from. */
+  constructor(
+    hook: SessionHook | undefined,
+    parts: { runtime: Runtime; logger: Logger; hookMs: number; numbers?: Rising | undefined },
+  ) {
+    this.#numbers = parts.numbers ?? new Rising()
     this.#hook = hook
     this.#runtime = parts.runtime
     this.#logger = parts.logger

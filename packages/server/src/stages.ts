@@ -2,6 +2,7 @@
  * The stages one by one, for benchmarks and simulators that put others in their place. Applications use
  * `createSyncServer`; what is exported here changes without notice.
  */
+export type { Bus, BusEntry } from './bus/bus.ts'
 export { EmbeddedBus } from './bus/embedded.ts'
 export { compileSync } from './definition/compile.ts'
 export type { Collection, Sync } from './definition/definition.ts'
@@ -10,6 +11,7 @@ export { engineOf } from './inside.ts'
 export { encodeFrame } from './log/frame.ts'
 export { MemoryLog } from './log/memory.ts'
 export { Router } from './routing/router.ts'
+export type { RoutedTransaction } from './routing/routing.ts'
 export type { Logger } from './runtime/logger.ts'
 export { silentLogger } from './runtime/logger.ts'
 export { nodeRuntime } from './runtime/node.ts'

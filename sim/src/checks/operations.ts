@@ -61,6 +61,20 @@ export function operations(facts: Facts): Checker {
         // A snapshot that was not seen is lost with its subscription, and the old rows go on.
         if (what !== 'granted') hearingOf(client, room).snapshot = false
       },
+      cleared({ client, room }) {
+        const { shown } = facts.room(client, room)
+        if (shown !== undefined) expect(client, room, { version: shown.version })
+        pages.get(facts.page(client))?.delete(room)
+      },
+      told({ client, room, state }) {
+        if (room === undefined || state !== 'live') return
+        // A snapshot that changed nothing is not shown anew.
+        const hearing = hearingOf(client, room)
+        const { shown } = facts.room(client, room)
+        if (!hearing.snapshot || shown === undefined) return
+        hearing.snapshot = false
+        hearing.from = shown.version
+      },
       final({ client, room, state, version }) {
         if (state === 'live' && version !== undefined) expect(client, room, { version })
       },

@@ -1,12 +1,5 @@
-import {
-  byPosition,
-  type Comment,
-  type Impediment,
-  type Item,
-  type Member,
-  type Sprint,
-  type Task,
-} from '../model/board.ts'
+import type { Comment, Impediment, Item, Member, Sprint, Task } from '../model/board.ts'
+import { listsInOrder } from './kept-order.ts'
 
 /** Computes once per array: collections give the same array until something changes. */
 export function remembered<R extends object, D>(
@@ -23,34 +16,15 @@ export function remembered<R extends object, D>(
   }
 }
 
-/** The backlog: items in the order of their ranks. */
-export const inOrder: (items: readonly Item[]) => readonly Item[] = remembered((items) =>
-  [...items].sort(byPosition),
-)
-
 const noTasks: readonly Task[] = []
 
+const tasksInOrder = listsInOrder((task: Task) => task.item_id)
+
 /** Tasks of each item, in the order of their ranks. Lists that did not change stay the same array. */
-export const byItem: (tasks: readonly Task[]) => TasksByItem = (() => {
-  let last: ReadonlyMap<number, readonly Task[]> = new Map()
-  return remembered((tasks: readonly Task[]): TasksByItem => {
-    const lists = new Map<number, Task[]>()
-    for (const task of tasks) {
-      const list = lists.get(task.item_id)
-      if (list === undefined) lists.set(task.item_id, [task])
-      else list.push(task)
-    }
-    const kept = new Map<number, readonly Task[]>()
-    for (const [id, list] of lists) {
-      list.sort(byPosition)
-      const old = last.get(id)
-      const unchanged = old?.length === list.length && list.every((task, i) => task === old[i])
-      kept.set(id, unchanged ? old : list)
-    }
-    last = kept
-    return { of: (itemId) => kept.get(itemId) ?? noTasks }
-  })
-})()
+export const byItem: (tasks: readonly Task[]) => TasksByItem = remembered((tasks) => {
+  const lists = tasksInOrder(tasks)
+  return { of: (itemId) => lists.get(itemId) ?? noTasks }
+})
 
 export interface TasksByItem {
   of(itemId: number): readonly Task[]
@@ -102,25 +76,13 @@ export interface ItemsBySprint {
   of(sprintId: number | null): readonly Item[]
 }
 
+const itemsInOrder = listsInOrder((item: Item) => item.sprint_id)
+
 /** Items of each sprint and of the backlog, in order. Lists that did not change stay the same array. */
-export const itemsBySprint: (items: readonly Item[]) => ItemsBySprint = (() => {
-  let last: ReadonlyMap<number | null, readonly Item[]> = new Map()
-  return remembered((items: readonly Item[]): ItemsBySprint => {
-    const lists = new Map<number | null, Item[]>()
-    for (const item of inOrder(items)) {
-      const list = lists.get(item.sprint_id)
-      if (list === undefined) lists.set(item.sprint_id, [item])
-      else list.push(item)
-    }
-    const kept = new Map<number | null, readonly Item[]>()
-    for (const [id, list] of lists) {
-      const old = last.get(id)
-      kept.set(id, old?.length === list.length && list.every((item, i) => item === old[i]) ? old : list)
-    }
-    last = kept
-    return { of: (sprintId) => kept.get(sprintId) ?? noItems }
-  })
-})()
+export const itemsBySprint: (items: readonly Item[]) => ItemsBySprint = remembered((items) => {
+  const lists = itemsInOrder(items)
+  return { of: (sprintId) => lists.get(sprintId) ?? noItems }
+})
 
 /** Impediments, what came last first; one that the server has not named yet is the newest. */
 export const impedimentsInOrder: (impediments: readonly Impediment[]) => readonly Impediment[] = remembered(

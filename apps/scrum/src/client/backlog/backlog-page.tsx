@@ -1,15 +1,15 @@
 import { useCollection } from '@lockstep/client/react'
-import { type ReactElement, useMemo, useState } from 'react'
-import { figureText } from '../../model/board.ts'
+import { type ReactElement, useMemo, useRef, useState } from 'react'
+import { figureText, type Item } from '../../model/board.ts'
 import type { ProjectPage } from '../../model/page.ts'
 import { useBoard } from '../board/board-context.tsx'
 import { Composer } from '../board/composer.tsx'
 import { itemKey, markerKey } from '../board/highlights.ts'
 import { ItemCard } from '../board/item-card.tsx'
 import { ProjectFrame } from '../board/project-frame.tsx'
-import { useRescue } from '../board/rescue.ts'
+import { Rescue } from '../board/rescue.ts'
 import { RowList } from '../board/row-list.tsx'
-import { byItem, itemsBySprint, membersByName } from '../rows.ts'
+import { byItem, itemsBySprint } from '../rows.ts'
 import { itemsTagged } from '../tag-rows.ts'
 import { type Entry, entriesOf } from './entries.ts'
 import { MarkerLine } from './marker-line.tsx'
@@ -24,94 +24,118 @@ export function BacklogPage({ page }: { page: ProjectPage }): ReactElement {
   )
 }
 
-const bySprint = { select: itemsBySprint }
+const inBacklog = { select: (items: readonly Item[]) => itemsBySprint(items).of(null) }
+const figures = { select: (items: readonly Item[]) => figuresOf(itemsBySprint(items).of(null)) }
 const tasksByItem = { select: byItem }
-const byName = { select: membersByName }
 const keyOfEntry = (entry: Entry): string =>
   entry.kind === 'item' ? itemKey(entry.item.id) : markerKey(entry.marker.id)
 
+/** What each change renders anew is only the list, and the figures where they differ. */
 function Backlog(): ReactElement {
-  const { project, viewer } = useBoard()
-  const items = useCollection(project.items, bySprint).of(null)
-  const tasks = useCollection(project.tasks, tasksByItem)
-  const members = useCollection(project.members, byName)
-  const markers = useCollection(project.markers)
-  const links = useCollection(project.item_tags)
+  const { project } = useBoard()
   const known = useCollection(project.tags)
   const [chosenIds, setChosen] = useState<readonly number[]>([])
   // A tag that somebody deletes stops hiding what does not have it.
-  const chosen = chosenIds.filter((id) => known.some((tag) => tag.id === id))
-  const tagged = itemsTagged(links, chosen)
-  const all = useMemo(() => entriesOf(items, markers), [items, markers])
-  // Lines between some of the items would sum up what is not there.
-  const entries =
-    tagged === undefined ? all : all.filter((entry) => entry.kind === 'item' && tagged.has(entry.item.id))
-  const figures = figuresOf(items)
-  useRescue()
+  const chosen = useMemo(
+    () => chosenIds.filter((id) => known.some((tag) => tag.id === id)),
+    [chosenIds, known],
+  )
   return (
     <>
+      <Rescue />
       <header className="page-head backlog-head">
         <div>
           <h1>Backlog</h1>
           <p>The most important item stands at the top.</p>
         </div>
-        <dl className="figures">
-          <div>
-            <dt>{figures.items === 1 ? 'Item' : 'Items'}</dt>
-            <dd>{figureText(figures.items)}</dd>
-          </div>
-          <div>
-            <dt>{figures.points === 1 ? 'Point' : 'Points'}</dt>
-            <dd>{figureText(figures.points)}</dd>
-          </div>
-          <div>
-            <dt>To estimate</dt>
-            <dd>{figureText(figures.unestimated)}</dd>
-          </div>
-        </dl>
+        <FiguresList />
       </header>
       <Tools chosen={chosen} choose={setChosen} />
       <div className="backlog">
-        <section className="item-box" aria-label="Items">
-          <Composer where="top" first={items.length === 0} />
-          {items.length === 0 ? (
-            <Empty />
-          ) : entries.length === 0 ? (
-            <div className="empty">
-              <h2>No item has these tags</h2>
-              <button type="button" className="button plain small" onClick={() => setChosen([])}>
-                Show all items
-              </button>
-            </div>
-          ) : (
-            <RowList
-              label="Backlog items"
-              rows={entries}
-              keyOf={keyOfEntry}
-              render={(entry) =>
-                entry.kind === 'item' ? (
-                  <ItemCard
-                    item={entry.item}
-                    tasks={tasks.of(entry.item.id)}
-                    index={entry.index}
-                    count={items.length}
-                  />
-                ) : (
-                  <MarkerLine
-                    marker={entry.marker}
-                    sprint={entry.sprint}
-                    points={entry.points}
-                    items={entry.items}
-                  />
-                )
-              }
-            />
-          )}
-          {items.length > 0 && <Composer where="bottom" />}
-        </section>
-        <Summary figures={figures} members={members} viewerId={viewer.id} />
+        <Items chosen={chosen} showAll={() => setChosen([])} />
+        <Summary />
       </div>
     </>
+  )
+}
+
+function FiguresList(): ReactElement {
+  const { project } = useBoard()
+  const { items, points, unestimated } = useCollection(project.items, figures)
+  return (
+    <dl className="figures">
+      <div>
+        <dt>{items === 1 ? 'Item' : 'Items'}</dt>
+        <dd>{figureText(items)}</dd>
+      </div>
+      <div>
+        <dt>{points === 1 ? 'Point' : 'Points'}</dt>
+        <dd>{figureText(points)}</dd>
+      </div>
+      <div>
+        <dt>To estimate</dt>
+        <dd>{figureText(unestimated)}</dd>
+      </div>
+    </dl>
+  )
+}
+
+function Items({ chosen, showAll }: { chosen: readonly number[]; showAll: () => void }): ReactElement {
+  const { project } = useBoard()
+  const items = useCollection(project.items, inBacklog)
+  const tasks = useCollection(project.tasks, tasksByItem)
+  const markers = useCollection(project.markers)
+  const links = useCollection(project.item_tags)
+  const tagged = useMemo(() => itemsTagged(links, chosen), [links, chosen])
+  const last = useRef<readonly Entry[]>([])
+  const all = useMemo(() => {
+    last.current = entriesOf(items, markers, last.current)
+    return last.current
+  }, [items, markers])
+  // Lines between some of the items would sum up what is not there.
+  const entries = useMemo(
+    () =>
+      tagged === undefined ? all : all.filter((entry) => entry.kind === 'item' && tagged.has(entry.item.id)),
+    [all, tagged],
+  )
+  return (
+    <section className="item-box" aria-label="Items">
+      <Composer where="top" first={items.length === 0} />
+      {items.length === 0 ? (
+        <Empty />
+      ) : entries.length === 0 ? (
+        <div className="empty">
+          <h2>No item has these tags</h2>
+          <button type="button" className="button plain small" onClick={showAll}>
+            Show all items
+          </button>
+        </div>
+      ) : (
+        <RowList
+          label="Backlog items"
+          rows={entries}
+          keyOf={keyOfEntry}
+          render={(entry) =>
+            entry.kind === 'item' ? (
+              <ItemCard
+                item={entry.item}
+                tasks={tasks.of(entry.item.id)}
+                index={entry.index}
+                count={items.length}
+              />
+            ) : (
+              <MarkerLine
+                marker={entry.marker}
+                sprint={entry.sprint}
+                points={entry.points}
+                items={entry.items}
+              />
+            )
+          }
+        />
+      )}
+      {items.length > 0 && <Composer where="bottom" />}
+    </section>
   )
 }
 

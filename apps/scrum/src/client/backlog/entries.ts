@@ -13,8 +13,15 @@ export type Entry =
       readonly items: number
     }
 
-/** Items and markers in one order. A marker of the same rank as an item stands below it. */
-export function entriesOf(items: readonly Item[], markers: readonly Marker[]): readonly Entry[] {
+/**
+ * Items and markers in one order. A marker of the same rank as an item stands below it. `last`: what was given
+ * before, of which entries that are the same are kept.
+ */
+export function entriesOf(
+  items: readonly Item[],
+  markers: readonly Marker[],
+  last: readonly Entry[] = [],
+): readonly Entry[] {
   const lines = [...markers].sort(byPosition)
   const entries: Entry[] = []
   let next = 0
@@ -24,10 +31,15 @@ export function entriesOf(items: readonly Item[], markers: readonly Marker[]): r
     points = 0
     count = 0
   }
-  for (const [index, item] of items.entries()) {
+  // Counted by hand: at the length that lists may have, an iterator's pairs are felt.
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index]
+    if (item === undefined) continue
     for (let line = lines[next]; line !== undefined && line.position < item.position; line = lines[next])
       cut(line)
-    entries.push({ kind: 'item', item, index })
+    const known = last[entries.length]
+    const isKnown = known?.kind === 'item' && known.item === item && known.index === index
+    entries.push(isKnown ? known : { kind: 'item', item, index })
     points += item.estimate ?? 0
     count++
   }

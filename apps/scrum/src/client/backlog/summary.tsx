@@ -1,12 +1,13 @@
+import { useCollection } from '@lockstep/client/react'
 import { memo, type ReactElement, useSyncExternalStore } from 'react'
 import { estimateCards, estimateText, estimateWords, type Item, type Member } from '../../model/board.ts'
 import { useBoard } from '../board/board-context.tsx'
 import type { NewsEntry } from '../board/news.ts'
-import { remembered } from '../rows.ts'
+import { itemsBySprint, membersByName, remembered } from '../rows.ts'
 import { Avatar } from '../shell/avatar.tsx'
 import { TagList } from './tag-list.tsx'
 
-export interface Figures {
+interface Figures {
   readonly items: number
   readonly points: number
   readonly unestimated: number
@@ -14,32 +15,37 @@ export interface Figures {
   readonly perCard: readonly { readonly card: number | null; readonly count: number }[]
 }
 
+const cards: readonly (number | null)[] = [...estimateCards, null]
+const cardIndexes: ReadonlyMap<number | null, number> = new Map(cards.map((card, i) => [card, i]))
+
+/** The card that an estimate counts with, by its place among them. */
+function cardIndexOf(estimate: number | null): number {
+  const exact = cardIndexes.get(estimate)
+  if (exact !== undefined) return exact
+  const found = estimateCards.findIndex((card) => card >= (estimate ?? 0))
+  return found < 0 ? cards.length - 2 : found
+}
+
 export const figuresOf = remembered((items: readonly Item[]): Figures => {
-  const cards: (number | null)[] = [...estimateCards, null]
   const counts = cards.map(() => 0)
   let points = 0
   let unestimated = 0
   for (const { estimate } of items) {
     if (estimate === null) unestimated++
     else points += estimate
-    const found = estimate === null ? -1 : estimateCards.findIndex((card) => card >= estimate)
-    const index = found >= 0 ? found : estimate === null ? cards.length - 1 : cards.length - 2
+    const index = cardIndexOf(estimate)
     counts[index] = (counts[index] ?? 0) + 1
   }
   const perCard = cards.map((card, i) => ({ card, count: counts[i] ?? 0 }))
   return { items: items.length, points: Math.round(points * 10) / 10, unestimated, perCard }
 })
 
+const byName = { select: membersByName }
+
 /** What stands beside the list where there is room: the team, the sizes, what happened. */
-export function Summary({
-  figures,
-  members,
-  viewerId,
-}: {
-  figures: Figures
-  members: readonly Member[]
-  viewerId: number
-}): ReactElement {
+export const Summary = memo(function Summary(): ReactElement {
+  const { project, viewer } = useBoard()
+  const members = useCollection(project.members, byName)
   return (
     <aside className="summary" aria-label="About this backlog">
       <section>
@@ -49,14 +55,14 @@ export function Summary({
             <li key={member.user_id}>
               <Avatar name={member.name} hue={member.hue} />
               {member.name}
-              {member.user_id === viewerId && <span className="hint">you</span>}
+              {member.user_id === viewer.id && <span className="hint">you</span>}
             </li>
           ))}
         </ul>
       </section>
       <section>
         <h2>Sizes</h2>
-        {figures.items === 0 ? <p className="hint">Nothing to measure yet.</p> : <Sizes figures={figures} />}
+        <Sizes />
       </section>
       <TagList />
       <section className="news-box">
@@ -65,16 +71,21 @@ export function Summary({
       </section>
     </aside>
   )
-}
+})
 
 /** Above it the figures over the bars would run into each other. */
 const countShownMax = 99
 
-function Sizes({ figures }: { figures: Figures }): ReactElement {
-  const highest = Math.max(...figures.perCard.map(({ count }) => count))
+const figures = { select: (items: readonly Item[]) => figuresOf(itemsBySprint(items).of(null)) }
+
+function Sizes(): ReactElement {
+  const { project } = useBoard()
+  const { items, perCard } = useCollection(project.items, figures)
+  if (items === 0) return <p className="hint">Nothing to measure yet.</p>
+  const highest = Math.max(...perCard.map(({ count }) => count))
   return (
     <ul className="sizes">
-      {figures.perCard.map(({ card, count }) => (
+      {perCard.map(({ card, count }) => (
         <li key={card ?? 'none'} className={count === 0 ? 'size-none' : undefined}>
           <span className="unseen">
             {count} {card === null ? 'not estimated' : `with ${estimateWords(card)}`}

@@ -1,5 +1,5 @@
 import { useCollection } from '@lockstep/client/react'
-import { type ReactElement, useRef, useState } from 'react'
+import { memo, type ReactElement, useRef, useState } from 'react'
 import { useBoard } from '../board/board-context.tsx'
 import { CutIcon, InIcon, ListIcon, OutIcon } from '../shell/icons.tsx'
 import { tagsInOrder } from '../tag-rows.ts'
@@ -11,7 +11,7 @@ type Open = 'bulk' | 'import' | 'cut' | undefined
 const inOrder = { select: tagsInOrder }
 
 /** What can be done with the backlog as a whole, and the tags to look at it by. */
-export function Tools({
+export const Tools = memo(function Tools({
   chosen,
   choose,
 }: {
@@ -87,4 +87,4 @@ export function Tools({
       {open === 'cut' && <CutForm close={close} />}
     </>
   )
-}
+})

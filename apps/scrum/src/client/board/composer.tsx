@@ -1,10 +1,10 @@
-import { type FormEvent, type ReactElement, useId, useState } from 'react'
+import { type FormEvent, memo, type ReactElement, useId, useState } from 'react'
 import { userStoryLengthMax } from '../../model/board.ts'
 import { PlusIcon } from '../shell/icons.tsx'
 import { useBoard } from './board-context.tsx'
 
 /** A line for a new item; Enter adds it and is ready for the next. */
-export function Composer({
+export const Composer = memo(function Composer({
   where,
   first = false,
   sprintId = null,
@@ -62,4 +62,4 @@ export function Composer({
       )}
     </form>
   )
-}
+})

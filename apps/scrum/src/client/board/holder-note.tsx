@@ -1,3 +1,4 @@
+import type { ShownLock } from '@lockstep/client/locks'
 import { useCollection } from '@lockstep/client/react'
 import type { ReactElement } from 'react'
 import { membersById } from '../rows.ts'
@@ -9,10 +10,14 @@ const byId = { select: membersById }
 
 /** Who else is working on a row, `items/17`, while they are. */
 export function HolderNote({ resource }: { resource: string }): ReactElement | null {
-  const { claims, project, viewer } = useBoard()
-  const members = useCollection(project.members, byId)
+  const { claims } = useBoard()
   const lock = useKeyed(claims, resource)
-  if (lock === undefined) return null
+  return lock === undefined ? null : <Holder lock={lock} />
+}
+
+function Holder({ lock }: { lock: ShownLock }): ReactElement {
+  const { project, viewer } = useBoard()
+  const members = useCollection(project.members, byId)
   // As the server's `showUser` tells it.
   const userId: unknown = Object(lock.by).user_id
   const member = typeof userId === 'number' ? members.get(userId) : undefined

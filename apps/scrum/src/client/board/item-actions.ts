@@ -1,5 +1,5 @@
 import { byPosition, estimateWords, type Item, type Marker, type Task } from '../../model/board.ts'
-import { byItem, inOrder } from '../rows.ts'
+import { byItem, itemsBySprint } from '../rows.ts'
 import { type TagOfItem, tagsByItem } from '../tag-rows.ts'
 import type { Doing } from './doing.ts'
 import { itemKey } from './highlights.ts'
@@ -168,7 +168,7 @@ export class ItemActions {
 
   /** The items of a sprint, or of the backlog, in order. */
   list(sprintId: number | null): readonly Item[] {
-    return inOrder(this.#doing.project.items.all()).filter(({ sprint_id }) => sprint_id === sprintId)
+    return itemsBySprint(this.#doing.project.items.all()).of(sprintId)
   }
 
   /** Everything that stands in a list: in the backlog, markers between the items. */

@@ -69,7 +69,6 @@ export function ItemMenu({
     focus.key = itemKey(item.id)
     actions.items.move(item, target)
   }
-  const targets = useTargets(item)
   const moveTo = (sprintId: number | null): void => {
     close(false)
     // Where both lists are on the page the focus goes along; else it goes to what takes the item's place.
@@ -137,19 +136,7 @@ export function ItemMenu({
               close(true)
               actions.markers.createBelow(item)
             })}
-          {targets.length > 0 && <hr />}
-          {targets.map(({ id, name }) => (
-            <button
-              key={id ?? 'backlog'}
-              type="button"
-              role="menuitem"
-              className="menu-entry"
-              onClick={() => moveTo(id)}
-            >
-              <ArrowIcon />
-              <span>Move to {name}</span>
-            </button>
-          ))}
+          <Targets item={item} choose={moveTo} />
           <hr />
           {entry('Delete', <TrashIcon />, '', true, destroy)}
         </div>
@@ -165,13 +152,37 @@ export function ItemMenu({
 const targetsMax = 5
 
 /** The other lists that an item can go to: the backlog, and sprints that have not ended. */
-function useTargets(item: Item): readonly { readonly id: number | null; readonly name: string }[] {
+function Targets({
+  item,
+  choose,
+}: {
+  item: Item
+  choose: (sprintId: number | null) => void
+}): ReactElement | null {
   const { project, today } = useBoard()
   const sprints = useCollection(project.sprints, inTime)
   const open = sprints
     .filter(({ id, to_date }) => id !== item.sprint_id && to_date >= today && !isUnnamed(id))
     .slice(0, targetsMax)
-  return item.sprint_id === null ? open : [{ id: null, name: 'the backlog' }, ...open]
+  const targets = item.sprint_id === null ? open : [{ id: null, name: 'the backlog' }, ...open]
+  if (targets.length === 0) return null
+  return (
+    <>
+      <hr />
+      {targets.map(({ id, name }) => (
+        <button
+          key={id ?? 'backlog'}
+          type="button"
+          role="menuitem"
+          className="menu-entry"
+          onClick={() => choose(id)}
+        >
+          <ArrowIcon />
+          <span>Move to {name}</span>
+        </button>
+      ))}
+    </>
+  )
 }
 
 const inTime = { select: sprintsInOrder }

@@ -1,5 +1,5 @@
 import { byPosition, type Item, type Marker } from '../../model/board.ts'
-import { inOrder } from '../rows.ts'
+import { itemsBySprint } from '../rows.ts'
 import type { Doing } from './doing.ts'
 import { rankAt, rankBeside } from './rank-at.ts'
 import { changeFields } from './row-fields.ts'
@@ -98,7 +98,7 @@ export class MarkerActions {
 
   #entries(): readonly Ranked[] {
     const { items, markers } = this.#doing.project
-    const backlog = inOrder(items.all()).filter(({ sprint_id }) => sprint_id === null)
+    const backlog = itemsBySprint(items.all()).of(null)
     return [...backlog, ...markers.all()].sort(byPosition)
   }
 

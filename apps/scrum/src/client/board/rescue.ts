@@ -10,9 +10,9 @@ const tasksByItem = { select: byItem }
 
 /**
  * When someone else deletes an item that the viewer is writing in, the text is not lost without a word: the
- * item can be brought back with it.
+ * item can be brought back with it. Shows nothing itself, and is no part of a page: each change would render that.
  */
-export function useRescue(): void {
+export function Rescue(): null {
   const { actions, drafts, project } = useBoard()
   const toasts = useToasts()
   const items = useCollection(project.items)
@@ -40,6 +40,7 @@ export function useRescue(): void {
       })
     }
   }, [items, tasksOf, actions, drafts, toasts])
+  return null
 }
 
 function withDraft(item: Item, field: string | undefined, { text }: Draft): Item {

@@ -104,12 +104,17 @@ function LongList<R>({ label, rows, keyOf, render }: RowListProps<R>): ReactElem
 
 /** Keys of all rows; the same array until one is another or stands elsewhere. */
 function useSameKeys<R>(rows: readonly R[], keyOf: (row: R) => string): readonly string[] {
-  const last = useRef<readonly string[]>([])
+  const last = useRef<{ readonly rows: readonly R[]; readonly keys: readonly string[] }>({
+    rows: [],
+    keys: [],
+  })
   return useMemo(() => {
-    const keys = rows.map(keyOf)
-    const same = keys.length === last.current.length && keys.every((key, i) => key === last.current[i])
-    if (!same) last.current = keys
-    return last.current
+    const { rows: before, keys: known } = last.current
+    // Most rows are the same objects as before: theirs are not made and compared again.
+    const keyAt = (row: R, i: number): string => (row === before[i] ? (known[i] ?? keyOf(row)) : keyOf(row))
+    const same = rows.length === known.length && rows.every((row, i) => keyAt(row, i) === known[i])
+    last.current = { rows, keys: same ? known : rows.map(keyAt) }
+    return last.current.keys
   }, [rows, keyOf])
 }
 

@@ -8,7 +8,7 @@ import { type Dragged, useListDrop } from '../board/dragging.ts'
 import { itemKey } from '../board/highlights.ts'
 import { ItemCard } from '../board/item-card.tsx'
 import { ProjectFrame } from '../board/project-frame.tsx'
-import { useRescue } from '../board/rescue.ts'
+import { Rescue } from '../board/rescue.ts'
 import { RowList } from '../board/row-list.tsx'
 import { byItem, itemsBySprint, type TasksByItem } from '../rows.ts'
 import { useSprintOf } from '../sprint/choice.ts'
@@ -31,9 +31,9 @@ function Planning({ page }: { page: ProjectPage }): ReactElement {
   const { sprints, sprint } = useSprintOf(page)
   const lists = useCollection(project.items, bySprint)
   const tasks = useCollection(project.tasks, tasksByItem)
-  useRescue()
   return (
     <>
+      <Rescue />
       <SprintHead kind="planning" sprints={sprints} sprint={sprint} />
       <div className="planning">
         <Column title="Backlog" sprintId={null} items={lists.of(null)} tasks={tasks} />

@@ -7,7 +7,7 @@ import { Composer } from '../board/composer.tsx'
 import { itemKey } from '../board/highlights.ts'
 import { ItemCard } from '../board/item-card.tsx'
 import { ProjectFrame } from '../board/project-frame.tsx'
-import { useRescue } from '../board/rescue.ts'
+import { Rescue } from '../board/rescue.ts'
 import { RowList } from '../board/row-list.tsx'
 import { byItem, itemsBySprint, membersByName } from '../rows.ts'
 import { Charts } from './charts.tsx'
@@ -27,12 +27,12 @@ export function SprintPage({ page }: { page: ProjectPage }): ReactElement {
 function SprintBoard({ page }: { page: ProjectPage }): ReactElement {
   const { news } = useBoard()
   const { sprints, sprint } = useSprintOf(page)
-  useRescue()
   useEffect(() => {
     news.sprintId = sprint?.id
   }, [news, sprint?.id])
   return (
     <>
+      <Rescue />
       <SprintHead kind="sprint" sprints={sprints} sprint={sprint} />
       {sprint === undefined ? (
         <div className="empty">

@@ -27,6 +27,8 @@ export class ChannelHandle {
   /** The page brought its rows; the first who needs it takes over from the page. */
   ofPage = false
   declare resetReason: ResetReason | undefined
+  /** A snapshot has replaced the rows, and `live` is yet to be applied: operations until then may have been heard before. */
+  declare anew: boolean | undefined
   /** Times in a row that the server could not give the channel, and what ends the wait for the next try. */
   failures = 0
   declare cancelRetry: (() => void) | undefined

@@ -289,6 +289,26 @@ describe('operations', () => {
     expect(heard).toEqual(['theirs'])
   })
 
+  test('O6, G3: that come between a snapshot and live are not heard: the snapshot may be older than what was', () => {
+    const { server, live } = stage()
+    const a = live().channel('a')
+    const heard: unknown[] = []
+    a.on('note', (envelope) => heard.push(envelope))
+    const { connection } = server
+    const snapshot = server.snapshot('a')
+    const commit = server.commit(rename(1, 'eins'), { session: 'other', operations: note('heard') })
+    connection.arrive()
+    connection.push({ type: 'reset', channel: 'a', reason: 'audience' })
+    connection.push(snapshot)
+    connection.push(server.transaction('a', commit))
+    connection.push({ type: 'live', channel: 'a', position: server.position() })
+    connection.arrive()
+    expect(a.items.get(1)?.title).toBe('eins')
+    server.commit(rename(1, 'uno'), { session: 'other', operations: note('later') })
+    connection.arrive()
+    expect(heard).toEqual(['heard', 'later'])
+  })
+
   test('M13: for this client alone come after the rows, from nobody', () => {
     const { server, client, connect } = stage()
     const a = client('session').channel('a')

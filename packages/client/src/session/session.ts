@@ -313,12 +313,14 @@ export class Session {
         channel.resetReason = message.reason
         return
       case 'snapshot':
+        channel.anew = true
         this.applySnapshot(channel, message)
         return
       case 'live': {
         const { resetReason: reset } = channel
         channel.failures = 0
         channel.resetReason = undefined
+        channel.anew = false
         return () => {
           if (channel.subscription.phase === 'live') channel.setStatus({ state: 'live', reset })
         }
@@ -328,7 +330,7 @@ export class Session {
           channel.collection(name).applyChanges(changes)
         const confirmed =
           message.mutation === undefined ? undefined : this.#writes.confirm(message.mutation, message)
-        const operations = this.#isOwn(message) ? undefined : message.operations
+        const operations = channel.anew || this.#isOwn(message) ? undefined : message.operations
         return () => {
           for (const operation of operations ?? []) channel.tellOperation(operation, message)
           confirmed?.()

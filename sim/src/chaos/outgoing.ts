@@ -1,0 +1,98 @@
+import type { Socket } from 'node:net'
+
+/** What is seen of bytes that leave a server. */
+export interface OutgoingListener {
+  now(): number
+  /** Content of a room, for a session: rows, operations, locks, presence. */
+  content(at: number, session: string, room: string, withMemo: boolean): void
+  /** The session was told that it holds a lock. */
+  granted(at: number, session: string, room: string, resource: string, token: number): void
+  /** All subscribers of the room are told of locks that changed. */
+  locks(at: number, session: string, text: string): void
+}
+
+/** Bytes of a socket that wait in this process, at the most so far. */
+export interface Waiting {
+  most: number
+}
+
+const messageStart = /\{"type":"([a-z_]+)",(?:"id":\d+,)?"channel":"room\/([^"]+)"/g
+const welcome = /\{"type":"welcome","session":"([^"]+)"/
+const pollReply = /^\{"connection":"([^"]+)"/
+const streamName = /event: connection\ndata: (\S+)/
+const locked = /\{"type":"locked","id":\d+,"channel":"room\/([^"]+)","resource":"([^"]+)","token":(\d+)\}/g
+
+/** These name a room, and have nothing of what is in it. */
+const empty = new Set(['subscribed', 'revoked', 'error', 'reset', 'live'])
+
+/**
+ * Looks at what a server process writes to its sockets, where it is written: kernels and proxies on the way may keep
+ * bytes for long, and what they keep has left. A message is in one write, whatever carries it; bytes that still wait in
+ * the process are looked at when they are handed to the kernel, since until then they can be taken back.
+ */
+export class Outgoing {
+  /** Connection of a fallback to the session that it is of. */
+  readonly #sessions = new Map<string, string>()
+  readonly #listener: OutgoingListener
+  readonly waiting: Waiting = { most: 0 }
+
+  constructor(listener: OutgoingListener) {
+    this.#listener = listener
+  }
+
+  watch(socket: Socket): void {
+    let session: string | undefined
+    const look = (at: number, text: string): void => {
+      session = this.#sessionOf(text) ?? session
+      if (session !== undefined) this.#read(at, session, text)
+    }
+    const write = socket.write.bind(socket) as (...args: readonly unknown[]) => boolean
+    const watched = (
+      chunk: string | Uint8Array,
+      ...rest: readonly (BufferEncoding | ((error?: Error) => void))[]
+    ): boolean => {
+      const text = typeof chunk === 'string' ? chunk : asBuffer(chunk).toString('utf8')
+      const encoding = rest.find((each) => typeof each === 'string')
+      const done = rest.find((each) => typeof each === 'function')
+      // Before the write: whoever gets it may write down that it came before this process goes on.
+      const at = this.#listener.now()
+      let left = false
+      const gone = write(chunk, encoding ?? 'utf8', (error?: Error) => {
+        if (!left && !error) look(this.#listener.now(), text)
+        // A stream calls back with null where all is well, which its types do not say.
+        done?.(error)
+      })
+      if (socket.writableLength === 0 && !socket.destroyed) {
+        left = true
+        look(at, text)
+      }
+      this.waiting.most = Math.max(this.waiting.most, socket.writableLength)
+      return gone
+    }
+    // All that writes to a socket, `http` and `ws` too, calls its method.
+    socket.write = watched as typeof socket.write
+  }
+
+  #sessionOf(text: string): string | undefined {
+    const connection = pollReply.exec(text)?.[1] ?? streamName.exec(text)?.[1]
+    const session = welcome.exec(text)?.[1]
+    if (connection !== undefined && session !== undefined) this.#sessions.set(connection, session)
+    return session ?? (connection === undefined ? undefined : this.#sessions.get(connection))
+  }
+
+  #read(at: number, session: string, text: string): void {
+    for (const [, room = '', resource = '', token] of text.matchAll(locked))
+      this.#listener.granted(at, session, room, resource, Number(token))
+    const starts = [...text.matchAll(messageStart)]
+    for (const [i, { 1: type = '', 2: room = '', index }] of starts.entries()) {
+      if (empty.has(type)) continue
+      const message = text.slice(index, starts[i + 1]?.index)
+      this.#listener.content(at, session, room, message.includes('"memo"'))
+      if (type === 'locks') this.#listener.locks(at, session, message)
+    }
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

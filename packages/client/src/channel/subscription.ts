@@ -42,7 +42,7 @@ export class Subscription {
     this.phase = 'asked'
     this.request = request
     this.late = late
-    this.held = []
+    this.held = this.held.filter(({ type }) => type === 'confirmed')
     return this.#received
   }
 

@@ -131,6 +131,30 @@ test('G6: a barrier that could not be had is asked for again after a while', asy
   expect(errors).toEqual([])
 })
 
+test('G6: a write in a channel that could not be had stays on show until the channel has it', async () => {
+  const { server, runtime, live, connect } = stage()
+  updates(server)
+  const { items } = live().channel('a')
+  const seen: (string | undefined)[] = []
+  items.subscribe(() => seen.push(items.get(1)?.title))
+  server.broken.add('a')
+  server.connection.cut()
+  await runtime.advance(100)
+  connect()
+  const write = follow(items.update(1, { title: 'eins' }))
+  await settle()
+  // It is confirmed, and the channel will be asked for again: from a position before it.
+  server.connection.arrive()
+  await settle()
+  expect(write.outcome).toBe('pending')
+  server.broken.clear()
+  await runtime.advance(1_000)
+  server.connection.arrive()
+  await settle()
+  expect(write.outcome).toBe('done')
+  expect(new Set(seen)).toEqual(new Set(['eins']))
+})
+
 test('G3: a lost reply is asked for again with the same key, and has one effect', async () => {
   const { server, runtime, live } = stage()
   updates(server)

@@ -265,8 +265,8 @@ export class WriteQueue implements Confirmations {
     for (const effect of mutation.showing) {
       const { store, key, action } = effect
       const subscription = this.stream?.channels.get(store.channel)?.subscription
-      if (subscription?.pending) {
-        // The effect is among what that channel holds back: what is shown in its place stays until then.
+      if (subscription?.pending || (subscription?.position && subscription.phase !== 'live')) {
+        // The effect is among what that channel holds back, or is yet to be asked for: what is shown in its place stays.
         subscription.held.push({ type: 'confirmed', mutation: id, position: '' })
         mutation.barrier = undefined
         continue

@@ -8,6 +8,7 @@ import {
   type PageSession,
   type WirePosition,
 } from '@lockstep/protocol'
+import type { Bus } from './bus/bus.ts'
 import { EmbeddedBus } from './bus/embedded.ts'
 import type { Sync, User } from './definition/definition.ts'
 import { Authoriser } from './hub/authoriser.ts'
@@ -43,6 +44,8 @@ export interface EngineParts {
   readonly sync: Sync
   readonly source: Source
   readonly reader: SnapshotReader
+  /** Default: one for a single node. */
+  readonly bus?: Bus | undefined
   /** The first signs tokens; all are accepted. */
   readonly secrets: readonly string[]
   readonly runtime: Runtime
@@ -78,14 +81,14 @@ export class Engine {
   #bayeux: BayeuxServer | undefined
   #juggernaut: JuggernautServer | undefined
   readonly #router: Router
-  readonly #bus: EmbeddedBus
+  readonly #bus: Bus
   readonly #authoriser: Authoriser
 
   constructor(parts: EngineParts) {
     this.#parts = parts
     const { sync, source, reader, runtime, logger, limits } = parts
     this.#authoriser = new Authoriser(sync, logger, mayPass)
-    this.#bus = new EmbeddedBus()
+    this.#bus = parts.bus ?? new EmbeddedBus()
     this.log = new MemoryLog({ viewCount: sync.viewCount, runtime, limits })
     const { trace } = parts
     if (trace !== undefined) {

@@ -36,7 +36,7 @@ export interface Database {
   slowVisibility(ms: number): void
   /** The table has a column more from now on, which rows of the stream then have. */
   addColumn(table: string, column: string): Promise<void>
-  /** TRUNCATE, in a transaction of its own. */
+  /** TRUNCATE, in a transaction of its own, which notes `{ truncated: table }`. */
   truncate(table: string): Promise<void>
   /** All connections between a server process and Postgres end, and what is on its way is lost. */
   cut(node: string): void

@@ -36,7 +36,8 @@ export class Link {
     if (this.#timer !== undefined || first === undefined) return
     this.#timer = this.#clock.after(Math.max(0, first.at - this.#clock.now()), () => {
       this.#timer = undefined
-      while (this.#queue[0] !== undefined && this.#queue[0].at <= first.at) {
+      const now = this.#clock.now()
+      while (this.#queue[0] !== undefined && this.#queue[0].at <= now) {
         const next = this.#queue.shift()
         if (next !== undefined) this.#deliver(next.bytes)
       }

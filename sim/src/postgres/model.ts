@@ -165,7 +165,10 @@ export class PostgresModel implements Database {
   }
 
   truncate(table: string): Promise<void> {
-    return this.#alone((transaction) => transaction.truncate(table))
+    return this.#alone(async (transaction) => {
+      await transaction.truncate(table)
+      transaction.note({ truncated: table })
+    })
   }
 
   cut(node: string): void {

@@ -1,0 +1,25 @@
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { runMany } from './run/many.ts'
+import { Summary } from './run/summary.ts'
+
+const usage = `npm run sim -- --seeds N [--from S]     runs N seeds from S on (default 1)
+npm run sim -- --seed S                 runs one seed and shows what was broken`
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string' },
+    from: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+  },
+})
+
+const count = Number(values.seed === undefined ? (values.seeds ?? 'none') : 1)
+const from = Number(values.seed ?? values.from)
+if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(from)) {
+  console.error(usage)
+  process.exit(1)
+}
+const summary = new Summary(count, process.stdout)
+await runMany({ from, count }, availableParallelism(), (report) => summary.hear(report))
+process.exitCode = summary.end() ? 0 : 1

@@ -1,0 +1,41 @@
+import type { Scheduler } from '../clock/scheduler.ts'
+import { epochMs } from '../clock/wall-clock.ts'
+import { bankTables } from '../postgres/bank-tables.ts'
+import type { Database } from '../postgres/database.ts'
+import { PostgresModel } from '../postgres/model.ts'
+import type { TableDefinition } from '../postgres/table.ts'
+import type { Schedule } from '../schedule/schedule.ts'
+
+/** Tables of the bank that nobody is told of: the idempotency keys of its clients, and numbers of its own. */
+const privateTables: readonly TableDefinition[] = [
+  {
+    name: 'mutations',
+    key: 'id',
+    identity: 'full',
+    columns: [
+      { name: 'id', type: 'text' },
+      { name: 'fingerprint', type: 'text' },
+      { name: 'response', type: 'text' },
+    ],
+  },
+  {
+    name: 'numbers',
+    key: 'id',
+    identity: 'full',
+    columns: [
+      { name: 'id', type: 'text' },
+      { name: 'n', type: 'int' },
+    ],
+  },
+]
+
+export function openDatabase(scheduler: Scheduler, { seed }: Schedule): Database {
+  return new PostgresModel({
+    clock: {
+      now: () => epochMs + scheduler.now,
+      after: (ms, run) => scheduler.after(ms, run),
+    },
+    seed,
+    tables: [...bankTables, ...privateTables],
+  })
+}

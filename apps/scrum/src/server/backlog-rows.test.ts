@@ -106,6 +106,32 @@ describe('attachments', () => {
     expect((await alice.get(`${api}/attachments/${id}`)).status).toBe(404)
   })
 
+  test('a deleted one comes back as it was, once, and only to an item that is there', async () => {
+    const { id } = await made('attachments', { item_id: itemId, name: 'plan.txt', content })
+    const [before] = await board.sql`select item_id, user_id, name, size, created_at from attachments`
+    expect((await olivia.send('DELETE', `${api}/attachments/${id}`)).status).toBe(200)
+    const restore = (browser: Browser, project = 1) =>
+      browser.send('POST', `/api/projects/${project}/attachments/restore`, { restores: id })
+    expect(await faultOf(await restore(bob))).toBe('404 There is nothing at this address.')
+    expect(await faultOf(await restore(bob, 2))).toBe('404 This attachment is gone.')
+    const reply = await restore(olivia)
+    expect(reply.status).toBe(201)
+    const again = (await reply.json()) as Made
+    const [after] = await board.sql`select item_id, user_id, name, size, created_at from attachments`
+    expect(after).toEqual(before)
+    const file = await alice.get(`${api}/attachments/${again.id}`)
+    expect(await file.text()).toBe('<script>alert(1)</script>')
+    expect((await restore(olivia)).status).toBe(404)
+
+    // What was deleted before its item does not come back with that.
+    await alice.send('DELETE', `${api}/attachments/${again.id}`)
+    await alice.send('DELETE', `${api}/items/${itemId}`)
+    const item = await made('items', { user_story: 'an item', restores: itemId })
+    expect((await board.sql`select 1 from attachments where item_id = ${item.id}`).length).toBe(0)
+    const late = await alice.send('POST', `${api}/attachments/restore`, { restores: again.id })
+    expect(late.status).toBe(404)
+  })
+
   test('bad and large ones are refused', async () => {
     const send = async (body: object) => await faultOf(await alice.send('POST', `${api}/attachments`, body))
     expect(await send({ item_id: itemId, name: '../etc/passwd', content })).toBe('400 name')

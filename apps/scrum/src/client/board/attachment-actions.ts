@@ -35,13 +35,28 @@ export class AttachmentActions {
     )
   }
 
-  /** There is no way back: what is in the file is gone with it. */
+  /** The server keeps what is in the file for a while, so that it need not be sent again. */
   destroy(attachment: Attachment): void {
-    this.#doing.announce(`Deleted the attachment “${attachment.name}”.`)
-    this.#doing.run({
-      failure: `“${attachment.name}” was not deleted`,
-      write: this.#doing.project.attachments.destroy(attachment.id),
-    })
+    const { id, ...attributes } = attachment
+    const { name } = attachment
+    const write = this.#doing.project.attachments.destroy(id)
+    const undo = {
+      label: `deleting the attachment “${name}”`,
+      run: () => {
+        const again = write.then(
+          () =>
+            this.#doing.send('attachments/restore', {
+              body: { restores: id },
+              optimistic: (shown) => shown.create('attachments', attributes),
+            }),
+          () => undefined,
+        )
+        this.#doing.run({ failure: `“${name}” was not brought back`, write: again })
+        return undefined
+      },
+    }
+    this.#doing.run({ failure: `“${name}” was not deleted`, write, undo })
+    this.#doing.offerUndo(`Deleted the attachment “${name}”`, undo)
   }
 }
 

@@ -54,7 +54,7 @@ export function Attachments({ item }: { item: Item }): ReactElement {
                 type="button"
                 className="icon-button"
                 aria-label={`Delete the attachment ${file.name}`}
-                title="Delete for good"
+                title="Delete"
                 disabled={isUnnamed(file.id)}
                 onClick={() => actions.attachments.destroy(file)}
               >

@@ -3,8 +3,9 @@ import { and, eq } from 'drizzle-orm'
 import { type Attachment, attachmentBytesMax } from '../../model/board.ts'
 import type { Database } from '../database/connection.ts'
 import { attachmentContents, attachments, items } from '../database/tables.ts'
+import { bringBackAttachment, keepAttachment } from '../projects/kept.ts'
 import { quote, tell, type Writing } from '../projects/writing.ts'
-import type { NewAttachment } from './routes.ts'
+import type { NewAttachment, RestoredAttachment } from './routes.ts'
 
 /** The attachment without what is in it. */
 export async function createAttachment(writing: Writing, wanted: NewAttachment): Promise<Attachment> {
@@ -30,9 +31,25 @@ export async function createAttachment(writing: Writing, wanted: NewAttachment):
   return made
 }
 
-/** The attachment that is gone. */
+/** A deleted attachment as it was, under a new number. */
+export async function restoreAttachment(
+  writing: Writing,
+  { restores }: RestoredAttachment,
+): Promise<Attachment> {
+  const id = await bringBackAttachment(writing, restores)
+  if (id === undefined) throw new LockstepError('not_found', 'This attachment is gone.')
+  const [made] = await writing.db.select().from(attachments).where(eq(attachments.id, id))
+  if (made === undefined) throw new LockstepError('internal')
+  const { item_id, name, size } = made
+  const envelope = { id, item_id, name, size }
+  await tell(writing, 'attachments/create', envelope, `brought back the attachment ${quote(name)}`)
+  return made
+}
+
+/** The attachment that is gone; it can be brought back for a while. */
 export async function destroyAttachment(writing: Writing, id: number): Promise<Attachment> {
   const { db, projectId } = writing
+  await keepAttachment(writing, id)
   const [gone] = await db
     .delete(attachments)
     .where(and(eq(attachments.id, id), eq(attachments.project_id, projectId)))

@@ -3,8 +3,8 @@ import * as v from 'valibot'
 import { attachmentBytesMax, fileNameLengthMax } from '../../model/board.ts'
 import type { Board, ProjectRoutes } from '../environment.ts'
 import { line, readId, rowId } from '../http/input.ts'
-import { rowRoutes } from '../http/row-routes.ts'
-import { createAttachment, destroyAttachment, readAttachment } from './attachments.ts'
+import { postRoute, rowRoutes } from '../http/row-routes.ts'
+import { createAttachment, destroyAttachment, readAttachment, restoreAttachment } from './attachments.ts'
 
 /** Base64 takes four characters for three bytes. */
 const contentLengthMax = Math.ceil(attachmentBytesMax / 3) * 4
@@ -24,7 +24,12 @@ const newAttachment = v.object({
   ),
 })
 
+/** The id that it had when it was deleted. */
+const restoredAttachment = v.object({ restores: rowId })
+
 export type NewAttachment = v.InferOutput<typeof newAttachment>
+
+export type RestoredAttachment = v.InferOutput<typeof restoredAttachment>
 
 export function attachmentRoutes(board: Board): ProjectRoutes {
   const routes = rowRoutes(board, {
@@ -35,6 +40,7 @@ export function attachmentRoutes(board: Board): ProjectRoutes {
     },
     destroy: destroyAttachment,
   })
+  postRoute(routes, board, '/restore', { body: restoredAttachment, run: restoreAttachment })
 
   // To be kept, never to be shown: a page of somebody else's would be shown as one of ours.
   routes.get('/:id', async (c) => {

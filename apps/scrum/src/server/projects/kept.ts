@@ -18,6 +18,17 @@ export async function keepOfItem({ db, projectId }: Writing, itemId: number): Pr
     where a.item_id = ${itemId} and a.project_id = ${projectId}`)
 }
 
+/** Keeps an attachment that is about to be deleted by itself. */
+export async function keepAttachment({ db, projectId }: Writing, id: number): Promise<void> {
+  await drop(db)
+  await db.execute(sql`
+    insert into deleted_attachments
+      (project_id, item_id, attachment_id, user_id, name, size, created_at, content)
+    select a.project_id, a.item_id, a.id, a.user_id, a.name, a.size, a.created_at, c.content
+    from attachments a join attachment_contents c on c.attachment_id = a.id
+    where a.id = ${id} and a.project_id = ${projectId}`)
+}
+
 /** As `keepOfItem`. */
 export async function keepOfImpediment({ db, projectId }: Writing, impedimentId: number): Promise<void> {
   await drop(db)
@@ -42,7 +53,8 @@ export async function bringBackToItem(
   // Ids are drawn first, so that name and content find each other without passing through here.
   await db.execute(sql`
     with kept as (
-      delete from deleted_attachments where item_id = ${deletedId} and project_id = ${projectId} returning *
+      delete from deleted_attachments
+      where item_id = ${deletedId} and attachment_id is null and project_id = ${projectId} returning *
     ), numbered as (
       select kept.*, nextval(pg_get_serial_sequence('attachments', 'id'))::integer as id from kept
     ), made as (
@@ -52,6 +64,31 @@ export async function bringBackToItem(
     )
     insert into attachment_contents (attachment_id, content)
     select numbered.id, numbered.content from numbered join made using (id)`)
+}
+
+/** Gives the item a deleted attachment back, under a new number; once. Undefined: it is not kept, or its item is gone. */
+export async function bringBackAttachment(
+  { db, projectId }: Writing,
+  deletedId: number,
+): Promise<number | undefined> {
+  const [made] = await db.execute<{ id: number }>(sql`
+    with item as (
+      select id from items where project_id = ${projectId} and id = (
+        select item_id from deleted_attachments where attachment_id = ${deletedId} and project_id = ${projectId}
+      ) for key share
+    ), kept as (
+      delete from deleted_attachments using item
+      where attachment_id = ${deletedId} and project_id = ${projectId} and item_id = item.id
+      returning item_id, user_id, name, size, created_at, content,
+        nextval(pg_get_serial_sequence('attachments', 'id'))::integer as id
+    ), made as (
+      insert into attachments (id, project_id, item_id, user_id, name, size, created_at)
+      overriding system value
+      select id, ${projectId}, item_id, user_id, name, size, created_at from kept returning id
+    )
+    insert into attachment_contents (attachment_id, content)
+    select kept.id, kept.content from kept join made using (id) returning attachment_id as id`)
+  return made?.id
 }
 
 /** As `bringBackToItem`. */

@@ -173,7 +173,7 @@ export function runLockTests(name: string, setup: () => Promise<LocksSetup>): vo
         expect(await holder()).toBe('b')
       }))
 
-    it('K6: a no ends the wait at once, an answer that comes too late changes nothing', () =>
+    it('K6: a no ends the wait at once, and changes nothing where it comes too late', () =>
       withLocks(async ({ locks, take, holder, settled, outcome, advance }) => {
         await take('a')
         const asks = outcome(take('b', { waitMs: 60_000, ask: true }))
@@ -184,12 +184,28 @@ export function runLockTests(name: string, setup: () => Promise<LocksSetup>): vo
         const late = outcome(take('b', { waitMs: 1_000, ask: true }))
         await advance(1_200)
         expect(late.value).toBe('lock_held')
-        await locks.answer(item, 'a', 'b', true)
+        await locks.answer(item, 'a', 'b', false)
         // Who only waits has not asked.
-        void take('b', { waitMs: 1_000 }).catch(() => {})
+        const waits = outcome(take('b', { waitMs: 1_000 }))
         await settled()
-        await locks.answer(item, 'a', 'b', true)
+        await locks.answer(item, 'a', 'b', false)
+        await settled()
+        expect(waits.value).toBeUndefined()
         expect(await holder()).toBe('a')
+      }))
+
+    it('K6: a yes lets go in any case, to whoever is next where it comes too late', () =>
+      withLocks(async ({ locks, take, holder, settled, outcome, advance }) => {
+        await take('a')
+        const asks = outcome(take('b', { waitMs: 1_000, ask: true }))
+        const waits = outcome(take('c', { waitMs: 60_000 }))
+        await advance(1_200)
+        expect(asks.value).toBe('lock_held')
+        await locks.answer(item, 'a', 'b', true)
+        await settled()
+        expect([waits.value, await holder()]).toEqual(['held', 'c'])
+        await locks.answer(item, 'c', 'b', true)
+        expect(locks.current(item.channel)).toEqual([])
       }))
 
     it('K6: who asked the last holder asks the next one', () =>

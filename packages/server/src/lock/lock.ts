@@ -57,8 +57,8 @@ export interface Locks {
   /** Lets a lock go, or ends a wait for it. Rejects with `not_holder` where there is neither. */
   release(place: Place, session: string): Promise<void>
   /**
-   * The holder's answer to a question of `asker`, which may have stopped waiting: yes hands the lock over, no
-   * ends the wait. Rejects with `not_holder`.
+   * The holder's answer to a question of `asker`: yes hands the lock over, and where that one has stopped waiting lets
+   * it go; no ends the wait. Rejects with `not_holder`.
    */
   answer(place: Place, holder: string, asker: string, yields: boolean): Promise<void>
   /** Lets go of all that a session holds and waits for, everywhere or in one channel. Never rejects. */

@@ -106,8 +106,9 @@ export class LockTable {
     const held = this.#find(place)
     if (held?.lock.session !== holder) throw new LockstepError('not_holder')
     const waiter = held.waiters.find(({ claim }) => claim.session === asker && claim.ask)
-    if (waiter === undefined) return [] // it does not wait any more
-    return yields ? this.#handOver(held, now, waiter) : [this.#giveUp(waiter)]
+    // Who said yes has let go in any case, also where the one who asked does not wait any more.
+    if (yields) return this.#handOver(held, now, waiter)
+    return waiter === undefined ? [] : [this.#giveUp(waiter)]
   }
 
   leave(session: string, channel: string | undefined, now: number): LockEffect[] {

@@ -2,11 +2,11 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { comparePositions, parsePosition, type ServerMessage, type WirePosition } from '@lockstep/protocol'
-import { createDatabase, eventually } from '@lockstep/testing'
+import type { ServerMessage } from '@lockstep/protocol'
+import { createDatabase, eventually, type TestDatabase } from '@lockstep/testing'
 import postgres from 'postgres'
 import { expect } from 'vitest'
-import { WebSocket } from 'ws'
+import { Neighbour } from './bad-input-neighbour.setup.ts'
 import { defineSync } from './definition/define.ts'
 import { answerNode } from './http/node.ts'
 import type { Limits } from './limits.ts'
@@ -22,6 +22,8 @@ export interface Scene {
   readonly server: SyncServer
   readonly sql: postgres.Sql
   readonly port: number
+  /** Of the database. */
+  readonly url: string
   readonly secret: string
   readonly neighbour: Neighbour
   /** A connection that speaks bytes. */
@@ -30,16 +32,20 @@ export interface Scene {
   socket(user?: string): Promise<RawSocket>
   /** Bytes that wait in the server's sockets. */
   waitingBytes(): number
+  /** Another healthy client. */
+  watch(table: 'items' | 'notes', project?: number): Promise<Neighbour>
   close(): Promise<void>
 }
 
 const sync = defineSync({
   channels: {
     'project/:project': { authorize: ({ user, params }) => user.id === 'alice' || params.project === '1' },
+    'notes/:project': { authorize: () => true },
     'hall/:hall': { authorize: ({ params }) => params.hall === '1', presence: true, broadcasts: true },
   },
   collections: {
     items: { table: 'items', channel: 'project/:project_id', columns: ['id', 'title', 'project_id'] },
+    notes: { table: 'notes', channel: 'notes/:project_id', columns: ['id', 'title'] },
   },
 })
 
@@ -51,14 +57,18 @@ export async function startScene(
     bayeux?: BayeuxOptions
     /** What else the server is made with. */
     server?: Partial<SyncServerOptions>
+    /** Default: an empty one in the cluster of the run. */
+    database?: TestDatabase
     /** Answers what is not the sync server's. */
     answer?: (request: Request, server: SyncServer) => Promise<Response>
   } = {},
 ): Promise<Scene> {
-  const database = await createDatabase()
+  const database = options.database ?? (await createDatabase())
   const sql = postgres(database.url, { max: 2, onnotice: () => {} })
   await sql`CREATE TABLE items (id int PRIMARY KEY, title text, project_id int NOT NULL, estimate int, data bytea)`
+  await sql`CREATE TABLE notes (id text PRIMARY KEY, title text, project_id int NOT NULL)`
   await sql`ALTER TABLE items REPLICA IDENTITY FULL`
+  await sql`ALTER TABLE notes REPLICA IDENTITY FULL`
   const server = await createSyncServer({
     sync,
     secret,
@@ -87,8 +97,14 @@ export async function startScene(
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
   const { port } = http.address() as AddressInfo // a server on a port has an address of this kind
   const sockets: RawSocket[] = []
-  const neighbour = new Neighbour(port, server.issueSession({ id: 'neighbour' }).token, sql)
-  await neighbour.ready()
+  const watching: Neighbour[] = []
+  const watch: Scene['watch'] = async (table, project) => {
+    const one = new Neighbour(port, server.issueSession({ id: 'alice' }).token, sql, table, project)
+    watching.push(one)
+    await one.ready()
+    return one
+  }
+  const neighbour = await watch('items')
   const bytes = (): RawSocket => {
     const socket = new RawSocket(port)
     sockets.push(socket)
@@ -98,8 +114,10 @@ export async function startScene(
     server,
     sql,
     port,
+    url: database.url,
     secret,
     neighbour,
+    watch,
     bytes,
     async socket(user) {
       const socket = bytes().write(upgradeRequest())
@@ -113,7 +131,7 @@ export async function startScene(
     waitingBytes: () => [...accepted].reduce((sum, socket) => sum + socket.writableLength, 0),
     async close() {
       for (const socket of sockets) socket.end()
-      neighbour.end()
+      for (const one of watching) one.end()
       await server.close()
       http.closeAllConnections()
       http.close()
@@ -283,73 +301,6 @@ export class RawSocket {
     this.#rest = rest.subarray(start + length)
     return true
   }
-}
-
-/** A client that does everything right, and sees whether what it gets hangs together (G2, G4, G7). */
-export class Neighbour {
-  readonly #socket: WebSocket
-  readonly #sql: postgres.Sql
-  readonly #titles: string[] = []
-  readonly #faults: string[] = []
-  #position: WirePosition | undefined
-  #count = 0
-
-  constructor(port: number, token: string, sql: postgres.Sql) {
-    this.#sql = sql
-    this.#socket = new WebSocket(`ws://127.0.0.1:${port}/lockstep`)
-    this.#socket.on('open', () => {
-      this.#socket.send(JSON.stringify({ type: 'hello', version: 1, token }))
-      this.#socket.send(JSON.stringify({ type: 'subscribe', id: 1, channel: 'project/1' }))
-    })
-    this.#socket.on('message', (data) => this.#take(JSON.parse(data.toString())))
-    this.#socket.on('close', (code) => this.#faults.push(`closed with ${code}`))
-    this.#socket.on('error', (error) => this.#faults.push(error.message))
-  }
-
-  async ready(): Promise<void> {
-    await eventually(() => expect(this.#position).toBeDefined())
-  }
-
-  /** Makes a change and waits for it: nothing before it may have been missed, repeated or reset. Gives its title. */
-  async seesTheNextChange(): Promise<string> {
-    const title = `change ${++this.#count}`
-    await this
-      .#sql`INSERT INTO items (id, title, project_id) VALUES (${1_000_000 + this.#count}, ${title}, 1)`
-    await eventually(() => {
-      expect(this.#faults).toEqual([])
-      expect(this.#titles).toContain(title)
-    })
-    return title
-  }
-
-  /** How many rows with this title were created before its eyes. */
-  count(title: string): number {
-    return this.#titles.filter((other) => other === title).length
-  }
-
-  end(): void {
-    this.#socket.terminate()
-  }
-
-  #take(message: ServerMessage): void {
-    if (message.type === 'live') this.#position = message.position
-    if (message.type === 'reset' || message.type === 'error' || message.type === 'goodbye') {
-      this.#faults.push(JSON.stringify(message))
-    }
-    if (message.type !== 'transaction') return
-    if (this.#position !== undefined) {
-      if (order(message.prev, this.#position) > 0) this.#faults.push(`a hole before ${message.position}`)
-      if (order(message.position, this.#position) <= 0) this.#faults.push(`${message.position} came again`)
-    }
-    this.#position = message.position
-    for (const row of Object.values(message.changes.items?.create ?? {})) this.#titles.push(String(row.title))
-  }
-}
-
-function order(a: WirePosition, b: WirePosition): number {
-  const difference = comparePositions(parsePosition(a), parsePosition(b))
-  if (difference === undefined) throw new Error(`${a} and ${b} are of two epochs`)
-  return difference
 }
 
 setFlagsFromString('--expose-gc')

@@ -53,16 +53,19 @@ class PostgresSnapshots implements PostgresSnapshotReader {
     await Promise.all([this.#sql.end({ timeout: 1 }), this.#catalogSql.end({ timeout: 1 })])
   }
 
-  #read(parts: readonly SnapshotPart[]): Promise<SnapshotRead> {
-    const read = async (tx: TransactionSql): Promise<SnapshotRead> => {
+  async #read(parts: readonly SnapshotPart[]): Promise<SnapshotRead> {
+    // Not returned from the transaction: its connection would keep what was, until the next one.
+    let found: SnapshotRead | undefined
+    const read = async (tx: TransactionSql): Promise<void> => {
       const [first] = await tx<{ snapshot: string }[]>`SELECT pg_current_snapshot()::text AS snapshot`
       const visibility = parseVisibility(first?.snapshot ?? '')
       const rows: SnapshotRow[][] = []
       for (const part of parts) rows.push(await this.#part(tx, part))
-      return { visibility, rows }
+      found = { visibility, rows }
     }
-    // `begin` widens a promise of T to arrays of promises; ours is no array.
-    return this.#sql.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', read) as Promise<SnapshotRead>
+    await this.#sql.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', read)
+    if (found === undefined) throw new LockstepError('unavailable')
+    return found
   }
 
   async #part(tx: TransactionSql, part: SnapshotPart): Promise<SnapshotRow[]> {

@@ -54,6 +54,9 @@ interface RelationState {
   readonly reader: RelationReader | undefined
 }
 
+const noBytes = Buffer.alloc(0)
+/** What a reader of the network uses again and again has no more. */
+const keptBytesMax = 1_048_576
 const columnsMax = 1664
 /** Flags, two LSNs, a time. */
 const commitBytes = 25
@@ -79,7 +82,7 @@ export class PgoutputDecoder {
   readonly #relations = new Map<number, RelationState>()
   #lastOid = -1
   #lastRelation: RelationState | undefined
-  #bytes: Buffer = Buffer.alloc(0)
+  #bytes: Buffer = noBytes
   #at = 0
   #end = 0
 
@@ -131,6 +134,15 @@ export class PgoutputDecoder {
         throw new PgoutputError(`unknown message ${letter} at byte ${start}`)
     }
     if (this.#at !== end) throw new PgoutputError(`a message that goes on at byte ${this.#at}`)
+    if (bytes.length > keptBytesMax) this.#letGo()
+  }
+
+  /** A large row came in memory of its own, which goes with it and not with the next row of its table. */
+  #letGo(): void {
+    this.#bytes = noBytes
+    if (this.#lastRelation === undefined) return
+    this.#lastRelation.before.bytes = noBytes
+    this.#lastRelation.after.bytes = noBytes
   }
 
   #begin(): void {

@@ -136,11 +136,12 @@ export class Instance {
 
   /**
    * Has the record be durable after some time, and the transaction visible some time after that. Rejects where
-   * Postgres went down before; the commit may stand nevertheless.
+   * Postgres went down before; the commit may stand nevertheless. `shown` is waited for where that is by hand.
    */
-  async commit(record: CommitRecord): Promise<void> {
+  async commit(record: CommitRecord, shown: Promise<void>): Promise<void> {
     await this.pass(this.#timing.flush)
     this.wal.flush(record.end)
+    if (this.#timing.visible === 'by hand') return shown
     const [least, most] = this.#timing.visible
     await this.pass([least, most + this.slowVisibleMs])
   }

@@ -24,6 +24,14 @@ export class Link {
     this.#plan()
   }
 
+  /** Calls `run` when everything that was sent has arrived. */
+  whenThrough(run: () => void): void {
+    this.#clock.after(Math.max(0, this.#last - this.#clock.now()), () => {
+      if (this.#queue.length === 0 || !this.#open) run()
+      else this.whenThrough(run)
+    })
+  }
+
   /** Nothing more arrives. */
   cut(): void {
     this.#open = false

@@ -71,7 +71,8 @@ export class ModelStreamConnection implements StreamConnection {
     this.#over = true
     this.#forget()
     this.#down.cut()
-    this.#hangUp()
+    // What was sent before arrives before.
+    this.#up.whenThrough(() => this.#hangUp())
   }
 
   #receive(bytes: Buffer): void {

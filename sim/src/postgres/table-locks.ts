@@ -39,6 +39,15 @@ export class TableLocks {
     return [...this.#asked.values()].some((asked) => asked.table === table && asked.mode === 'exclusive')
   }
 
+  /** Whether somebody has the whole table, or waits for it. */
+  isWhole(table: Table): boolean {
+    return this.isWanted(table) || [...(this.#held.get(table)?.values() ?? [])].includes('exclusive')
+  }
+
+  holds(who: object, table: Table): boolean {
+    return this.#held.get(table)?.has(who) === true
+  }
+
   release(who: object): void {
     for (const held of this.#held.values()) held.delete(who)
   }

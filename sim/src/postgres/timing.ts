@@ -6,8 +6,8 @@ export interface Timing {
   readonly statement: Span
   /** From a commit record to its being durable. */
   readonly flush: Span
-  /** From durable to visible to others. */
-  readonly visible: Span
+  /** From durable to visible to others; `by hand`: when `ModelTransaction.show` says so. */
+  readonly visible: Span | 'by hand'
   /** One way between a server and Postgres. */
   readonly network: Span
   /** From WAL that is durable to bytes on their way. */
@@ -28,11 +28,11 @@ export const usualTiming: Timing = {
   deadlock: 1_000,
 }
 
-/** Everything at once: for tests that go step by step. */
+/** Everything at once, and what becomes visible when it is said: for tests that go step by step. */
 export const noTime: Timing = {
   statement: [0, 0],
   flush: [0, 0],
-  visible: [0, 0],
+  visible: 'by hand',
   network: [0, 0],
   send: [0, 0],
   hangUp: [0, 0],

@@ -23,6 +23,10 @@ export class ModelTransaction implements Transaction, Running {
   #xid: number | undefined
   #note: unknown
   #state: 'open' | 'failed' | 'ended' = 'open'
+  #show: () => void = () => {}
+  readonly #shown = new Promise<void>((resolve) => {
+    this.#show = resolve
+  })
 
   constructor(instance: Instance) {
     this.#instance = instance
@@ -148,8 +152,13 @@ export class ModelTransaction implements Transaction, Running {
       note: this.#note,
     }
     instance.wal.tell(this.record)
-    await instance.commit(this.record)
+    await instance.commit(this.record, this.#shown)
     instance.end(this, true)
+  }
+
+  /** Lets the commit become visible, where that is done by hand. */
+  show(): void {
+    this.#show()
   }
 
   async rollback(): Promise<void> {
@@ -209,8 +218,7 @@ export class ModelTransaction implements Transaction, Running {
         },
         () => {
           row = seenBy(cell, this)
-          if (row === undefined || table.keyOf(row) !== key) row = undefined
-          else {
+          if (row !== undefined) {
             void this.xid
             cell.owner = this
             this.#cells.set(cell, table)
@@ -222,7 +230,11 @@ export class ModelTransaction implements Transaction, Running {
       const place = queue.indexOf(this)
       if (place !== -1) queue.splice(place, 1)
     }
-    return row === undefined ? undefined : { cell, row }
+    if (row === undefined) return undefined
+    if (table.keyOf(row) === key) return { cell, row }
+    // It was waited for, and has another key now. Its lock is kept nevertheless.
+    this.#append(lockRecordBytes)
+    return undefined
   }
 
   /** Waits until it is known that no other row has this key, and writes at that moment. @throws DatabaseError 23505 */

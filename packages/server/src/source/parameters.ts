@@ -1,6 +1,6 @@
 /**
  * Session settings of every connection whose rows become JSON, so that Postgres writes each value in one
- * way only. `synchronous_commit: local` is for Lockstep's own small writes.
+ * way only.
  */
 export const pinnedParameters = {
   application_name: 'lockstep',

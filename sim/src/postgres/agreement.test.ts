@@ -1,0 +1,40 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { RealPostgres } from './agreement/real-postgres.ts'
+import { type Counts, runHistory } from './agreement/run.ts'
+
+/** How many histories; more where that is asked for. */
+const histories = Number(process.env['LOCKSTEP_AGREEMENT_HISTORIES'] ?? 200)
+const firstSeed = Number(process.env['LOCKSTEP_AGREEMENT_SEED'] ?? 1)
+const steps = 60
+
+describe('the model of Postgres', () => {
+  let real: RealPostgres
+
+  beforeAll(async () => {
+    real = await RealPostgres.start(3)
+  })
+
+  afterAll(() => real.stop())
+
+  it(
+    `agrees with a real one on ${histories} histories`,
+    async () => {
+      const counts: Counts = {
+        steps: 0,
+        blocked: 0,
+        deadlocks: 0,
+        errors: 0,
+        snapshots: 0,
+        snapshotsInBetween: 0,
+        restarts: 0,
+        transactions: 0,
+      }
+      for (let seed = firstSeed; seed < firstSeed + histories; seed++)
+        await runHistory(seed, steps, real, counts)
+      console.log(JSON.stringify(counts))
+      if (histories >= 100)
+        for (const [what, count] of Object.entries(counts)) expect(count, what).toBeGreaterThan(9)
+    },
+    histories * 2_000 + 30_000,
+  )
+})

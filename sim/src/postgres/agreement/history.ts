@@ -32,7 +32,7 @@ export function nextStep(
     return isOneWhole ? undefined : { kind: 'snapshot', room: random.of(rooms) }
   }
   // A commit that was given, but is not visible, must still be given to who comes later.
-  if (roll < 0.05) return { kind: 'restart', forgets: !isAnyCommitting && random.chance(0.5) }
+  if (roll < 0.046) return { kind: 'restart', forgets: !isAnyCommitting && random.chance(0.5) }
   const number = random.below(sessions.length)
   const session = sessions[number]
   if (session === undefined) return undefined

@@ -1,6 +1,6 @@
 import { eventually } from '@lockstep/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { frame, givesBackMemory, type Scene, startScene, upgradeRequest } from './bad-input.setup.ts'
+import { frame, givesBackMemory, heapMb, type Scene, startScene, upgradeRequest } from './bad-input.setup.ts'
 
 let scene: Scene
 beforeAll(async () => {
@@ -38,11 +38,11 @@ describe('a frame', () => {
     ],
     ['of 2^63 bytes', 1009, [frame(text, '', { length: 2n ** 63n })]],
     ['of 2^53 bytes', 1009, [frame(text, '', { length: 2n ** 53n })]],
-    ['of one byte more than may be', 1009, [frame(text, '', { length: 65_537n })]],
+    ['of one byte more than may be', 1009, [frame(text, '', { length: 1_114_113n })]],
     [
       'that goes over the bound with its second piece',
       1009,
-      [frame(text, 'x'.repeat(60_000), { fin: false }), frame(continuation, 'x'.repeat(6_000))],
+      [frame(text, 'x'.repeat(1_100_000), { fin: false }), frame(continuation, 'x'.repeat(60_000))],
     ],
     ['of bytes', 1003, [frame(binary, '{}')]],
   ])('E1: %s closes with %i', async (_what, code, frames) => {
@@ -73,6 +73,25 @@ describe('a frame', () => {
       expect(await socket.code()).toBe(1008)
       socket.end()
     })
+  })
+
+  it('G12: 200 connections that each send most of a message of a megabyte take no more than 16 MB together', async () => {
+    await givesBackMemory(async () => {
+      const sockets = await Promise.all(Array.from({ length: 200 }, () => scene.socket()))
+      const before = heapMb()
+      const most = frame(text, 'x'.repeat(900_000), { length: 1_000_000n })
+      for (const socket of sockets) socket.write(most)
+      const refused = (): number => sockets.filter(({ closeCode }) => closeCode === 1009).length
+      // Each takes its first 64 kB for granted, 13 MB together, and a packet more.
+      await eventually(() => expect(refused()).toBeGreaterThan(150))
+      await scene.neighbour.seesTheNextChange()
+      expect(heapMb() - before).toBeLessThan(64)
+      for (const socket of sockets) socket.end()
+    })
+    // The room is there for others again.
+    const socket = await scene.socket('alice')
+    socket.say({ type: 'barrier', id: 1, more: 'x'.repeat(1_000_000) })
+    expect((await socket.next('error')).error.code).toBe('too_large')
   })
 
   it('G12: 200 connections that each announce the largest text and send half of it take no more than that', async () => {
@@ -112,6 +131,27 @@ describe('a connection', () => {
     hasty = await startScene({ limits: { helloMs: 400, heartbeatMs: 400, connectionsMax: 3 } })
   })
   afterAll(() => hasty?.close())
+
+  it('M8, L2: that only answers pings takes no room of those with large messages', async () => {
+    const tight = await startScene({ limits: { messageBytesMax: 400, oversizeBytesMax: 100 } })
+    try {
+      const socket = await tight.socket('alice')
+      for (let i = 0; i < 8; i++) {
+        socket.write(frame(pong, 'x'.repeat(100)))
+        await tight.neighbour.seesTheNextChange()
+      }
+      socket.say({ type: 'barrier', id: 1 })
+      await socket.next('barrier')
+      const large = frame(text, 'x'.repeat(1_000))
+      for (const part of [large.subarray(0, 600), large.subarray(600, 700)]) {
+        socket.write(part)
+        await tight.neighbour.seesTheNextChange()
+      }
+      expect(await socket.code()).toBe(1009)
+    } finally {
+      await tight.close()
+    }
+  })
 
   it('M1: on which nothing is said in time closes with 4408', async () => {
     const socket = await hasty.socket()

@@ -55,10 +55,17 @@ describe('presence', () => {
     expect(await answer(await subscribed(), message)).toBe(code)
   })
 
-  it('N2: of 1 MB is more than a message may be, and ends its sender only', async () => {
-    const socket = await subscribed()
-    socket.say(says({ state: 'x'.repeat(1_000_000) }))
-    await eventually(() => expect(socket.closeCode).toBe(1009))
+  it('N2, M12: of 1 MB is too large, and only it fails: its sender goes on', async () => {
+    const [socket, other] = [await subscribed(), await subscribed()]
+    for (const bytes of [65_536, 1_048_576]) {
+      const state = 'x'.repeat(bytes)
+      expect(await answer(socket, says({ state }))).toBe('too_large')
+      expect(socket.messages.findLast(({ type }) => type === 'error')).toMatchObject({ id: 7 })
+    }
+    socket.say(says({ state: 'small' }))
+    await socket.next('done')
+    await eventually(() => expect(JSON.stringify(other.messages)).toContain('small'))
+    expect(JSON.stringify(other.messages)).not.toContain('xx')
   })
 
   it('N1, N2: with __proto__ and constructor in it is data like any other', async () => {

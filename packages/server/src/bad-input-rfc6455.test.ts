@@ -52,8 +52,20 @@ describe('5.2: a text', () => {
     await isUnderstood(frame(text, content))
   })
 
-  it('L1, M12: of 65,537 bytes is too long', async () => {
-    expect(await codeAfter(frame(text, barrier(1, 65_537)))).toBe(1009)
+  it.each([65_537, 1_048_576, 1_114_112])(
+    'L1, M12: of %i bytes is too large, and answered',
+    async (bytes) => {
+      const socket = await isUnderstood(frame(text, barrier(1, bytes)), frame(text, barrier(2)))
+      expect(socket.messages).toContainEqual({
+        type: 'error',
+        id: 1,
+        error: { code: 'too_large', message: expect.any(String), retryable: false },
+      })
+    },
+  )
+
+  it('L2, M12: of 1,114,113 bytes is too long', async () => {
+    expect(await codeAfter(frame(text, barrier(1, 1_114_113)))).toBe(1009)
   })
 
   it.each([1, 7, 997])('M12: in packets of %i bytes is read', async (size) => {
@@ -178,7 +190,7 @@ describe('5.4: a text in pieces', () => {
   it('E1: over the bound together closes, also where each is small', async () => {
     const count = 70
     const all = Array.from({ length: count }, (_, i) =>
-      frame(i === 0 ? text : continuation, 'x'.repeat(1_000), { fin: i === count - 1 }),
+      frame(i === 0 ? text : continuation, 'x'.repeat(16_000), { fin: i === count - 1 }),
     )
     expect(await codeAfter(...all)).toBe(1009)
   })

@@ -46,6 +46,10 @@ export interface Limits {
   readonly subscriptionsMax: number
   /** Largest message of a client, in bytes. */
   readonly messageBytesMax: number
+  /** Largest message that is taken in on a WebSocket, to be refused by an answer: beyond it the connection ends. */
+  readonly frameBytesMax: number
+  /** The same of all connections together: what is under way beyond `messageBytesMax`. */
+  readonly oversizeBytesMax: number
   /** Requests of one connection: steady rate and burst. */
   readonly requestsPerSecond: number
   readonly requestsBurst: number
@@ -81,6 +85,8 @@ export const defaultLimits: Limits = {
   connectionsMax: 100_000,
   subscriptionsMax: 1_000,
   messageBytesMax: 65_536,
+  frameBytesMax: 1_114_112,
+  oversizeBytesMax: 16_777_216,
   requestsPerSecond: 100,
   requestsBurst: 2_500,
   bodyBytesMax: 10_485_760,

@@ -34,7 +34,11 @@ export class Requests {
     connection.heard()
     if (connection.closed) return
     try {
-      if (!this.#allowed(connection)) connection.fail(new LockstepError('too_fast'))
+      const bytes = Buffer.byteLength(text)
+      const { messageBytesMax } = this.#parts.limits
+      if (!this.#allowed(connection, Math.max(1, Math.ceil(bytes / messageBytesMax))))
+        connection.fail(new LockstepError('too_fast'))
+      else if (bytes > messageBytesMax) throw tooLarge(text, messageBytesMax)
       else this.#do(connection, text)
     } catch (error) {
       if (error instanceof RequestError) connection.sendError(error, { id: error.id })
@@ -102,13 +106,20 @@ export class Requests {
     })
   }
 
-  /** A bucket of requests that refills steadily: bursts at reconnect are fine, a flood is not. */
-  #allowed(connection: Connection): boolean {
+  /** A bucket of requests that refills steadily: bursts at reconnect are fine, a flood is not. Large ones count for several. */
+  #allowed(connection: Connection, cost: number): boolean {
     const { limits, runtime } = this.#parts
     const now = runtime.now()
     const refill = Math.max(0, ((now - connection.allowanceAt) / 1000) * limits.requestsPerSecond)
-    connection.allowance = Math.min(limits.requestsBurst, connection.allowance + refill) - 1
+    connection.allowance = Math.min(limits.requestsBurst, connection.allowance + refill) - cost
     connection.allowanceAt = now
     return connection.allowance >= 0
   }
+}
+
+/** What is too large is not parsed: its number is read where our clients write it, at the beginning. */
+function tooLarge(text: string, bytesMax: number): LockstepError {
+  const error = new LockstepError('too_large', `A message has at most ${bytesMax} bytes.`)
+  const [, id] = /^\{"type":"\w{1,32}","id":(\d{1,15})[,}]/.exec(text.slice(0, 80)) ?? []
+  return id === undefined ? error : new RequestError(error, Number(id))
 }

@@ -10,6 +10,7 @@ import type { Hub } from '../hub/hub.ts'
 import type { Requests } from '../hub/requests.ts'
 import type { Limits } from '../limits.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
+import { Oversize } from './oversize.ts'
 
 export interface WebSocketParts {
   readonly hub: Hub
@@ -24,21 +25,28 @@ export interface WebSocketParts {
  */
 const pingsMax = 50
 
+/** Head and mask of a client's ping or pong. @see RFC 6455, 5.2 */
+const controlHeadBytes = 6
+
+interface CarrierParts extends WebSocketParts {
+  readonly oversize: Oversize
+}
+
 /**
  * Carries the hub's messages over WebSockets. `ws` speaks the protocol (handshake, parsing, pongs, close);
  * messages go out as whole ready-made frames straight to the socket, so that a frame is built once for all.
  */
 export class WebSocketTransport {
-  readonly #parts: WebSocketParts
+  readonly #parts: CarrierParts
   readonly #server: WebSocketServer
 
   constructor(parts: WebSocketParts) {
-    this.#parts = parts
+    this.#parts = { ...parts, oversize: new Oversize(parts.limits.oversizeBytesMax) }
     const options = {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
-      maxPayload: parts.limits.messageBytesMax,
+      maxPayload: parts.limits.frameBytesMax,
       WebSocket: CarriedWebSocket,
       // As long as a peer may take to say hello it may take to say goodbye: a server that closes waits for it.
       // Not in the type declarations.
@@ -71,7 +79,7 @@ export class WebSocketTransport {
 class WebSocketCarrier implements Carrier {
   readonly webSocket: CarriedWebSocket
   readonly socket: Socket
-  readonly parts: WebSocketParts
+  readonly parts: CarrierParts
   readonly connection: Connection
   /** Ends a connection that never says hello. */
   helloTimer: Timer | undefined
@@ -79,8 +87,12 @@ class WebSocketCarrier implements Carrier {
   /** Bytes that had left for the kernel at the last heartbeat, if more were waiting then; otherwise -1. */
   passed = -1
   closing = false
+  /** Bytes that came since the last whole message: `ws` keeps them. */
+  arrived = 0
+  /** How many of them are beyond a message's bound. */
+  oversize = 0
 
-  constructor(webSocket: CarriedWebSocket, socket: Socket, parts: WebSocketParts) {
+  constructor(webSocket: CarriedWebSocket, socket: Socket, parts: CarrierParts) {
     this.webSocket = webSocket
     this.socket = socket
     this.parts = parts
@@ -132,7 +144,34 @@ class WebSocketCarrier implements Carrier {
     }
   }
 
+  /** Bytes come, which `ws` has not looked at yet; what came before them is a message that is not whole. */
+  arrive(bytes: number): void {
+    const beyond = this.arrived - this.parts.limits.messageBytesMax
+    this.arrived += bytes
+    if (beyond <= this.oversize || this.closing) return
+    if (this.parts.oversize.take(beyond - this.oversize)) this.oversize = beyond
+    else {
+      // Everybody together has no room for it. What follows is not read, not even its answer to the close.
+      this.close(1009, 'too large')
+      this.socket.pause()
+    }
+  }
+
+  /** What came was no part of a message, but a ping or a pong with so many bytes. */
+  arrivedBeside(bytes: number): void {
+    this.arrived = Math.max(0, this.arrived - bytes - controlHeadBytes)
+  }
+
+  /** Nothing is under way, or a new message begins. */
+  arrivedWhole(): void {
+    this.arrived = 0
+    if (this.oversize === 0) return
+    this.parts.oversize.give(this.oversize)
+    this.oversize = 0
+  }
+
   gone(): void {
+    this.arrivedWhole()
     this.helloTimer?.cancel()
     this.helloTimer = undefined
     this.parts.hub.disconnect(this.connection)
@@ -156,7 +195,7 @@ interface CarriedSocket extends Socket {
   [carrierKey]?: WebSocketCarrier
 }
 
-function open(webSocket: CarriedWebSocket, socket: CarriedSocket, parts: WebSocketParts): void {
+function open(webSocket: CarriedWebSocket, socket: CarriedSocket, parts: CarrierParts): void {
   const carrier = new WebSocketCarrier(webSocket, socket, parts)
   webSocket.carrier = carrier
   socket[carrierKey] = carrier
@@ -165,22 +204,27 @@ function open(webSocket: CarriedWebSocket, socket: CarriedSocket, parts: WebSock
   webSocket.on('ping', onPing)
   webSocket.on('close', onClose)
   socket.on('drain', onDrain)
+  // Before `ws` has it: a message that ends in it makes the count begin anew.
+  socket.prependListener('data', onData)
 }
 
 function onMessage(this: CarriedWebSocket, data: RawData, isBinary: boolean): void {
   const { carrier } = this
   if (carrier === undefined) return
+  carrier.arrivedWhole()
   if (isBinary) carrier.close(1003, 'text only')
   else carrier.take(data.toString())
 }
 
-function onPong(this: CarriedWebSocket): void {
+function onPong(this: CarriedWebSocket, data: Buffer): void {
+  this.carrier?.arrivedBeside(data.length)
   this.carrier?.connection.heard()
 }
 
-function onPing(this: CarriedWebSocket): void {
+function onPing(this: CarriedWebSocket, data: Buffer): void {
   const { carrier } = this
   if (carrier === undefined) return
+  carrier.arrivedBeside(data.length)
   carrier.connection.heard()
   if (++carrier.pings > pingsMax) carrier.connection.fail(new LockstepError('too_fast'))
 }
@@ -194,6 +238,10 @@ function onClose(this: CarriedWebSocket): void {
  * it would end the process, so that refused connections need it as well.
  */
 function onError(): void {}
+
+function onData(this: CarriedSocket, chunk: Buffer): void {
+  this[carrierKey]?.arrive(chunk.length)
+}
 
 function onDrain(this: CarriedSocket): void {
   this[carrierKey]?.connection.drained()

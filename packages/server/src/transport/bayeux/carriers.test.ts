@@ -171,6 +171,23 @@ describe('Y9: WebSocket', () => {
     await eventually(() => expect(code()).toBe(4408))
   })
 
+  it('Y11: a socket on which nothing is said is closed long before the next look at it', async () => {
+    const strict = await startScene({ limits: { helloMs: 300, bodyMs: 60_000 } })
+    try {
+      const open = (): WebSocket => new WebSocket(strict.url.replace('http', 'ws'))
+      const [silent, other] = [open(), open()]
+      const codes = new Map<WebSocket, number>()
+      for (const ws of [silent, other]) ws.on('close', (code) => codes.set(ws, code))
+      await eventually(() => expect(other.readyState).toBe(WebSocket.OPEN))
+      other.send('[]')
+      await eventually(() => expect(codes.get(silent)).toBe(4408))
+      expect(codes.has(other)).toBe(false)
+      other.terminate()
+    } finally {
+      await strict.close()
+    }
+  })
+
   it('Y9: refuses a page of another origin', async () => {
     const { code } = socket({ origin: 'https://evil.example' })
     await eventually(() => expect(code()).toBeDefined())

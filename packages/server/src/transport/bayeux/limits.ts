@@ -16,6 +16,8 @@ export interface BayeuxLimits {
   readonly bodyBytesMax: number
   /** Time for a body to arrive. */
   readonly bodyMs: number
+  /** Time from the upgrade of a WebSocket to its first word. */
+  readonly helloMs: number
   /** Subscriptions of one client. */
   readonly subscriptionsMax: number
   /** Client ids that nobody has, from one address: steady rate and burst. */
@@ -32,6 +34,7 @@ export const defaultBayeuxLimits: BayeuxLimits = {
   batchMax: 1_000,
   bodyBytesMax: 1_048_576,
   bodyMs: 10_000,
+  helloMs: 5_000,
   subscriptionsMax: 1_000,
   unknownPerSecond: 20,
   unknownBurst: 500,

@@ -113,11 +113,16 @@ class Carried implements Outlet {
   /** Without a client, and nothing was heard since the last look. */
   #silent = false
   #pings = 0
+  /** Ends a socket on which nothing is ever said. */
+  readonly #helloTimer: Timer
 
   constructor(parts: CarriedParts) {
     this.parts = parts
     const { bayeux, webSocket, socket, incoming, joiner } = parts
     webSocket.carried = this
+    this.#helloTimer = bayeux.parts.runtime.timer(bayeux.limits.helloMs, () =>
+      webSocket.close(4408, 'timeout'),
+    )
     this.#socket = socket
     this.#joiner = joiner
     this.#way = { incoming, identifies: true, outlet: this, alone: true, clients: this.#clients }
@@ -128,6 +133,7 @@ class Carried implements Outlet {
     // A broken frame or socket: `close` follows.
     webSocket.on('error', () => {})
     webSocket.on('close', () => {
+      this.#helloTimer.cancel()
       for (const id of this.#clients) bayeux.find(id)?.detach(this, bayeux.parts.runtime.now())
     })
     webSocket.on('ping', () => {
@@ -181,6 +187,7 @@ class Carried implements Outlet {
   #heard(data: RawData, isBinary: boolean): void {
     const { webSocket } = this.parts
     this.#silent = false
+    this.#helloTimer.cancel()
     if (isBinary || ++this.#waiting > waitingInPieceMax) {
       webSocket.close(isBinary ? 1003 : 4429, isBinary ? 'text only' : 'too_fast')
       return

@@ -262,6 +262,14 @@ describe('C4: bad requests', () => {
     )
   })
 
+  test('L1, M12: a message that is too large is refused as over a WebSocket, and the connection stays', async () => {
+    const client = stream(hello())
+    await client.get('welcome')
+    await client.say({ type: 'barrier', id: 5, more: 'x'.repeat(70_000) }, { type: 'barrier', id: 6 })
+    expect(await client.get('error')).toMatchObject({ id: 5, error: { code: 'too_large' } })
+    expect(await client.get('barrier')).toMatchObject({ id: 6 })
+  })
+
   test('L1: as many channels as a session may have fit into one request', async () => {
     const all = Array.from({ length: subscriptionsMax }, (_, i) => subscribe(`project/none-${i}`, i))
     const client = polls(hello('bob'), ...all)

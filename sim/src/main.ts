@@ -2,15 +2,18 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { runMany } from './run/many.ts'
 import { Summary } from './run/summary.ts'
+import { tellSeed } from './run/tell.ts'
 
 const usage = `npm run sim -- --seeds N [--from S]     runs N seeds from S on (default 1)
-npm run sim -- --seed S                 runs one seed and shows what was broken`
+npm run sim -- --seed S                 runs one seed and shows what was broken
+npm run sim -- --seed S --story         cuts that down to the shortest run, and tells it as a sequence diagram`
 
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string' },
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
+    story: { type: 'boolean', default: false },
   },
 })
 
@@ -19,6 +22,9 @@ const from = Number(values.seed ?? values.from)
 if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(from)) {
   console.error(usage)
   process.exit(1)
+}
+if (values.story) {
+  process.exit((await tellSeed(from, process.stdout)) ? 1 : 0)
 }
 const summary = new Summary(count, process.stdout)
 await runMany({ from, count }, availableParallelism(), (report) => summary.hear(report))

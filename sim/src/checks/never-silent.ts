@@ -17,10 +17,22 @@ export function neverSilent(facts: Facts, { silentMs }: Pick<Deadlines, 'silentM
       owed.set(page, rooms)
       return rooms
     }
+    /** Rooms that are told live without a reason, which may come with what is told next. */
+    let unexplained: { readonly client: string; readonly room: string } | undefined
+    const explain = (): void => {
+      if (unexplained === undefined) return
+      const { client, room } = unexplained
+      unexplained = undefined
+      if (owedBy(client).delete(room)) report(`${client} was not told why its rows of ${room} were replaced`)
+    }
     /** When each client that is live heard something last. */
     const heard = new Map<string, number>()
     return {
-      every({ at }) {
+      every(event) {
+        const { at } = event
+        const goesOn =
+          (event.kind === 'told' || event.kind === 'operation') && event.client === unexplained?.client
+        if (!goesOn) explain()
         for (const [client, since] of heard) {
           if (at - since <= silentMs) continue
           heard.delete(client)
@@ -58,10 +70,10 @@ export function neverSilent(facts: Facts, { silentMs }: Pick<Deadlines, 'silentM
       },
       told({ client, room, state, reason }) {
         if (room === undefined || state !== 'live') return
-        if (owedBy(client).delete(room) && reason === undefined) {
-          report(`${client} was not told why its rows of ${room} were replaced`)
-        }
+        if (reason !== undefined) owedBy(client).delete(room)
+        else if (owedBy(client).has(room)) unexplained ??= { client, room }
       },
+      end: explain,
     }
   })
 }

@@ -61,7 +61,7 @@ export function locks({ releaseMs }: Pick<Deadlines, 'releaseMs'>): Checker {
       },
       fault({ at, fault }) {
         if (fault === 'clock') clockMoved = true
-        if (fault === 'crash') {
+        if (fault === 'crash' || fault === 'restart') {
           // They were in the memory of the process.
           for (const resource of resources.values()) {
             resource.holder = undefined

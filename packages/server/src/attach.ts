@@ -6,7 +6,7 @@ import { canonicalOrigins, hostOf, isOriginAllowed } from './http/origin.ts'
 import type { Logger } from './runtime/logger.ts'
 import type { BayeuxServer } from './transport/bayeux/serve.ts'
 import { FallbackTransport, refuseRequest } from './transport/fallback/fallback.ts'
-import { refusalOf, refuseUpgrade } from './transport/upgrade.ts'
+import { bad, isPadded, refusalOf, refuseUpgrade } from './transport/upgrade.ts'
 
 export interface AttachParts {
   readonly path: string
@@ -65,6 +65,9 @@ export function attach(server: Server, parts: AttachParts): () => void {
     else refuseRequest(incoming, outgoing, new LockstepError('bad_origin'))
   }
 
+  /** Connections that had a request before: their bytes are not those of one head. */
+  const used = new WeakSet<Duplex>()
+
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (!isOurs(request.url)) {
       // Somebody else's, unless there is nobody: then it would hang.
@@ -76,6 +79,8 @@ export function attach(server: Server, parts: AttachParts): () => void {
     if (!isHere) refuse(socket, 'not_found')
     else if (!mayCome(request, socket)) refuse(socket, 'bad_origin')
     else if (refusal !== undefined) refuseUpgrade(socket, refusal)
+    else if (!used.has(socket) && isPadded(request, head))
+      refuseUpgrade(socket, bad('The head has too many blanks.'))
     else if (bayeux !== undefined && isBayeux(request.url)) bayeux.upgrade(request, socket, head)
     else parts.upgrade(request, socket, head)
   }
@@ -84,6 +89,7 @@ export function attach(server: Server, parts: AttachParts): () => void {
   const others = server.listeners('request') as ((i: IncomingMessage, o: ServerResponse) => void)[] // that is what they are
   server.removeAllListeners('request')
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    used.add(incoming.socket)
     const address = (incoming.url ?? '').split('?', 1)[0]?.slice(path.length + 1) ?? ''
     const isScript = bayeux !== undefined && (incoming.url ?? '').split('?', 1)[0] === `${bayeux.mount}.js`
     if (bayeux !== undefined && (isScript || isBayeux(incoming.url))) void bayeux.request(incoming, outgoing)

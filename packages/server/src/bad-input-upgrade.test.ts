@@ -1,4 +1,4 @@
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { LockstepError } from '@lockstep/protocol'
 import { eventually } from '@lockstep/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -131,6 +131,9 @@ describe('a head', () => {
     ['subprotocols', { 'Sec-WebSocket-Protocol': `a${blanks}b` }, / 400 /],
     ['origins', { Origin: `https://${'a.'.repeat(7_000)}` }, / 403 /],
     ['more than 16 kB', { 'Sec-WebSocket-Protocol': `a,${blanks}${blanks}b` }, / 431 /],
+    ['32 kB of blanks before a value', { 'X-Blank': `${' '.repeat(32_768)}x` }, / 400 /],
+    ['32 kB of blanks after a value', { 'X-Blank': `x${' '.repeat(32_768)}x` }, / 431 /],
+    ['a megabyte of blanks and tabs', { Origin: `${' \t'.repeat(524_288)}https://app.example` }, / 400 /],
     ['one of 64 kB', { 'X-Long': 'x'.repeat(65_536) }, / 431 /],
     [
       '2,000 headers',
@@ -147,6 +150,18 @@ describe('a head', () => {
     expect((await scene.bytes().write(upgradeRequest(headers)).reply()).head).toMatch(status)
     // Generous: a parser whose time grows with the square takes many times as long.
     expect(performance.now() - start).toBeLessThan(1_000)
+  })
+
+  it('H1: after a request with a long body on the same connection is one like any other', async () => {
+    const socket = connect(scene.port, '127.0.0.1')
+    let text = ''
+    socket.on('data', (data) => (text += data.toString('latin1')))
+    const body = ' '.repeat(40_000)
+    socket.write(`POST /other HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+    await eventually(() => expect(text).toMatch(/ 404 /))
+    socket.write(upgradeRequest())
+    await eventually(() => expect(text).toMatch(/HTTP\/1.1 101 /))
+    socket.destroy()
   })
 
   it('with both a length and chunks is refused', async () => {

@@ -1,5 +1,6 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeDeepFolder } from '../embedded/deep-folder.ts'
 import { isAlive, startOf } from '../embedded/processes.ts'
 import { ConfigError, textOf } from './config-error.ts'
 
@@ -34,7 +35,7 @@ export async function instanceOn(dataDir: string): Promise<Instance | undefined>
 export async function makeFolder(dataDir: string): Promise<void> {
   try {
     // Open to read: an account that Postgres runs as has to get to what is inside.
-    await mkdir(dataDir, { recursive: true, mode: 0o755 })
+    await makeDeepFolder(dataDir, 0o755)
   } catch (cause) {
     throw new ConfigError(
       `The folder ${dataDir} cannot be made: ${textOf(cause)}. Choose another with LOCKSTEP_DATA.`,

@@ -216,6 +216,19 @@ describe('the end of the process that started it', () => {
     },
   )
 
+  it.skipIf(process.platform !== 'linux')(
+    'says that a folder cannot be made where the file system takes none',
+    async () => {
+      for (const dataDir of [
+        '/proc/nope',
+        '/proc/nope/deeper/still',
+        join(process.execPath, 'below-a-file'),
+      ]) {
+        await expect(startEmbeddedPostgres({ dataDir, logger })).rejects.toThrow(/cannot be made/)
+      }
+    },
+  )
+
   it('refuses a folder that another living process uses', async () => {
     const dataDir = join(folder, 'data')
     const { child, started } = startElsewhere(dataDir, 'setInterval(() => {}, 1000)')

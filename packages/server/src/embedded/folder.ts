@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { lchown, lstat, mkdir } from 'node:fs/promises'
+import { lchown, lstat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SetupError } from '../fault/fault.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Account } from './account.ts'
+import { makeDeepFolder } from './deep-folder.ts'
 import { run } from './run.ts'
 
 /**
@@ -43,7 +44,7 @@ export async function prepareFolder(
 }
 
 async function make(folder: string, account: Account | undefined): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await makeDeepFolder(folder, 0o700)
   if (account === undefined) return
   // Others may write to the temporary folder: never hand the target of their link to postgres.
   const { uid } = await lstat(folder)

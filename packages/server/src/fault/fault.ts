@@ -16,6 +16,7 @@ export type FaultCode =
   | 'no_database'
   | 'too_old'
   | 'in_recovery'
+  | 'read_only'
   | 'pooler'
   | 'wal_level'
   | 'no_replication_privilege'

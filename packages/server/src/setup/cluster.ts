@@ -16,6 +16,8 @@ interface ClusterFacts {
   readonly has_slot: boolean
   readonly slots: number
   readonly slots_max: number
+  /** Where transactions are made read-only by default: what says so, as pg_settings tells it. */
+  readonly read_only: string | null
   readonly synchronous_commit: string
   readonly off_for: string | null
 }
@@ -39,6 +41,8 @@ export async function inspectCluster(
       EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = ${slot}) AS has_slot,
       (SELECT count(*)::int FROM pg_replication_slots) AS slots,
       current_setting('max_replication_slots')::int AS slots_max,
+      (SELECT source FROM pg_settings
+        WHERE name = 'default_transaction_read_only' AND setting = 'on') AS read_only,
       current_setting('synchronous_commit') AS synchronous_commit,
       (SELECT string_agg(DISTINCT coalesce(r.rolname, d.datname, 'all'), ', ')
         FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole
@@ -74,6 +78,12 @@ function faultsOf(facts: ClusterFacts, slot: string): Fault[] {
       code: 'in_recovery',
       message: 'This is a standby, which takes no writes. Let DATABASE_URL name the primary.',
     })
+  if (facts.read_only !== null)
+    faults.push({
+      code: 'read_only',
+      message: `default_transaction_read_only is on for ${user} in ${database}, and Lockstep keeps tables of its own there. Let the database's owner or a superuser run:`,
+      sql: `${scopeOf(facts.read_only, user, database)} SET default_transaction_read_only = off;`,
+    })
   if (facts.wal_level !== 'logical')
     faults.push({
       code: 'wal_level',
@@ -93,6 +103,13 @@ function faultsOf(facts: ClusterFacts, slot: string): Fault[] {
       sql: 'SELECT slot_name, database, wal_status FROM pg_replication_slots WHERE NOT active;',
     })
   return faults
+}
+
+/** Where a setting is changed so that it overrides where it comes from. */
+function scopeOf(source: string, user: string, database: string): string {
+  if (source === 'user') return `ALTER ROLE ${quoteName(user)}`
+  if (source === 'database user') return `ALTER ROLE ${quoteName(user)} IN DATABASE ${quoteName(database)}`
+  return `ALTER DATABASE ${quoteName(database)}`
 }
 
 /** Tries what only a replication connection can tell. */

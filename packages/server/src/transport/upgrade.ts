@@ -37,6 +37,19 @@ export function refusalOf(request: IncomingMessage): UpgradeRefusal | undefined 
   return undefined
 }
 
+/**
+ * Whether the head of the first request on a connection is padded beyond the bound. Node bounds what it keeps of a
+ * head, and keeps nothing of blanks before a value.
+ */
+export function isPadded({ method, url, rawHeaders, socket }: IncomingMessage, head: Buffer): boolean {
+  let kept = `${method} ${url} HTTP/1.1`.length + 4
+  for (const text of rawHeaders) kept += text.length + 2
+  return socket.bytesRead - head.length - kept > paddingBytesMax
+}
+
+/** Also room for what TLS has around a head. */
+const paddingBytesMax = 16_384
+
 /** Refuses an upgrade in plain HTTP, before there is a WebSocket to close. */
 export function refuseUpgrade(socket: Duplex, { error, headers = [] }: UpgradeRefusal): void {
   const body = JSON.stringify({ error })
@@ -55,7 +68,7 @@ export function refuseUpgrade(socket: Duplex, { error, headers = [] }: UpgradeRe
 
 function ignoreError(): void {}
 
-function bad(message: string, headers: readonly string[] = []): UpgradeRefusal {
+export function bad(message: string, headers: readonly string[] = []): UpgradeRefusal {
   return { error: new LockstepError('bad_request', message), headers }
 }
 

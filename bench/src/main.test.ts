@@ -48,6 +48,8 @@ describe.skipIf(!existsSync(main))('npm run bench', () => {
     const { code, stdout, stderr } = await run('fan-out')
     expect(code).toBe(2)
     expect(stdout).toBe('')
-    expect(stderr).toContain('names: fanout decode latency memory resume-storm bayeux locks presence bundle')
+    expect(stderr).toContain(
+      'names: fanout decode latency memory resume-storm bayeux locks presence board bundle',
+    )
   })
 })

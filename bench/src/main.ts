@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { bayeux } from './bayeux/bayeux.ts'
 import type { Bench, BenchReport } from './bench.ts'
 import { locks, presence } from './beside/beside.ts'
+import { board } from './board/board.ts'
 import { bundle } from './bundle/bundle.ts'
 import { decode } from './decode/decode.ts'
 import { fanout } from './fanout/fanout.ts'
@@ -21,6 +22,7 @@ const benches: readonly Bench[] = [
   bayeux,
   locks,
   presence,
+  board,
   bundle,
 ]
 

@@ -2,6 +2,7 @@ import { createContext, useContext } from 'react'
 import type { Viewer } from '../../model/board.ts'
 import type { ProjectChannel } from '../lockstep.ts'
 import type { Actions } from './actions.ts'
+import type { Asks } from './asks.ts'
 import type { Authors } from './authors.ts'
 import type { Claims } from './claims.ts'
 import type { Doing } from './doing.ts'
@@ -10,6 +11,7 @@ import type { Highlights } from './highlights.ts'
 import type { Keyed } from './keyed.ts'
 import type { News } from './news.ts'
 import type { Pending } from './pending.ts'
+import type { Questions } from './questions.ts'
 import type { UndoStack } from './undo.ts'
 
 /** What every part of a project's page shares. None of it changes while the page lives. */
@@ -23,11 +25,13 @@ export interface BoardParts {
   readonly undo: UndoStack
   readonly actions: Actions
   readonly authors: Authors
+  readonly asks: Asks
   readonly claims: Claims
   readonly drafts: Drafts
   readonly highlights: Highlights
   readonly pending: Pending
   readonly news: News
+  readonly questions: Questions
   /** Rows whose details are open. */
   readonly open: Keyed<true>
   /** The row whose handle gets the focus once it has been moved. */

@@ -1,9 +1,10 @@
-import { type ReactElement, useEffect, useId, useMemo, useRef, useState } from 'react'
+import { type ReactElement, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { descriptionLengthMax } from '../../model/board.ts'
 import { PenIcon } from '../shell/icons.tsx'
 import { Conflict } from './conflict.tsx'
 import { type Editing, useEditing } from './drafts.ts'
 import { renderMarkdown } from './markdown.ts'
+import { QuestionNote } from './question-note.tsx'
 
 /** A text in Markdown that is edited where it stands. */
 export function Description({
@@ -19,12 +20,20 @@ export function Description({
   save: (text: string) => void
 }): ReactElement {
   const editing = useEditing(draftKey, text, save)
+  const opener = useRef<HTMLButtonElement>(null)
+  const open = editing.text !== undefined
+  const wasOpen = useRef(open)
+  useLayoutEffect(() => {
+    // The editor had the focus, and took it along.
+    if (wasOpen.current && !open && document.activeElement === document.body) opener.current?.focus()
+    wasOpen.current = open
+  }, [open])
   return (
     <div className="description">
       <div className="details-head">
         <h2>Description</h2>
         {editing.text === undefined && text !== '' && (
-          <button type="button" className="text-button" onClick={editing.begin}>
+          <button ref={opener} type="button" className="text-button" onClick={editing.begin}>
             <PenIcon /> Edit
           </button>
         )}
@@ -32,7 +41,7 @@ export function Description({
       {editing.text !== undefined ? (
         <DescriptionEditor text={editing.text} editing={editing} theirs={text} />
       ) : text === '' ? (
-        <button type="button" className="description-none" onClick={editing.begin}>
+        <button ref={opener} type="button" className="description-none" onClick={editing.begin}>
           {invitation}
         </button>
       ) : (
@@ -92,6 +101,7 @@ function DescriptionEditor({
         </>
       )}
       <Conflict editing={editing} theirs={theirs} />
+      <QuestionNote editing={editing} field={field} finish={editing.finish} />
       {!editing.conflict && (
         <div className="description-end">
           <button type="button" className="button small" onClick={editing.finish}>

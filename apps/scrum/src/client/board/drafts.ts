@@ -1,4 +1,5 @@
 import { useCallback, useMemo } from 'react'
+import type { Asks } from './asks.ts'
 import { useBoard } from './board-context.tsx'
 import type { Claims } from './claims.ts'
 import { Keyed, useKeyed } from './keyed.ts'
@@ -12,20 +13,43 @@ export interface Draft {
 /** Drafts live outside the rows they belong to: scrolling a row away does not lose one. */
 export class Drafts extends Keyed<Draft> {
   readonly #claims: Claims
+  readonly #asks: Asks
+  readonly #finishes = new Map<string, () => void>()
 
-  constructor(claims: Claims) {
+  constructor(claims: Claims, asks: Asks) {
     super()
     this.#claims = claims
+    this.#asks = asks
   }
 
   /** Others are shown that one is writing, from its beginning until it is saved or given up. */
   override set(key: string, draft: Draft | undefined): void {
     const before = this.get(key)
     super.set(key, draft)
-    const resource = key.split('/').slice(0, 2).join('/')
-    if (before === undefined && draft !== undefined) this.#claims.take(resource, 'editing')
-    else if (before !== undefined && draft === undefined) this.#claims.release(resource)
+    const resource = rowOf(key)
+    if (before === undefined && draft !== undefined) {
+      this.#claims.take(resource, 'editing')
+      if (this.#asks.get(resource) === 'given') this.#asks.end(resource)
+    } else if (before !== undefined && draft === undefined) this.#claims.release(resource)
   }
+
+  /** What saves the draft of a key as its editor would. */
+  finishes(key: string, finish: () => void): () => void {
+    this.#finishes.set(key, finish)
+    return () => {
+      if (this.#finishes.get(key) === finish) this.#finishes.delete(key)
+    }
+  }
+
+  /** Saves what is being written in a row; what is in conflict stays. */
+  finishAll(resource: string): void {
+    for (const [key, finish] of [...this.#finishes]) if (rowOf(key) === resource) finish()
+  }
+}
+
+/** The row that a draft's key belongs to: `items/17` of `items/17/description`. */
+export function rowOf(key: string): string {
+  return key.split('/').slice(0, 2).join('/')
 }
 
 export interface Editing {
@@ -50,8 +74,9 @@ export function useEditing(key: string, value: string, save: (text: string) => v
   const conflict = draft !== undefined && draft.base !== value && draft.text !== value
   const commit = useCallback(
     (mine: Draft) => {
-      drafts.set(key, undefined)
+      // In this order: while the write is on its way, the row is still this page's.
       if (mine.text !== value) save(mine.text)
+      drafts.set(key, undefined)
     },
     [drafts, key, value, save],
   )

@@ -1,6 +1,7 @@
 import { type KeyboardEvent, type ReactElement, useLayoutEffect, useRef } from 'react'
 import { Conflict } from './conflict.tsx'
 import type { Editing } from './drafts.ts'
+import { isQuestion, QuestionNote } from './question-note.tsx'
 
 /**
  * A line of text that turns into a field where it stands. Enter saves, Escape gives up, leaving saves.
@@ -67,11 +68,14 @@ export function EditableLine({
     if (text.trim() === '') editing.cancel()
     else editing.finish()
   }
+  const finishHere = (): void => {
+    returnFocus.current = true
+    finish()
+  }
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.key === 'Enter' && !event.nativeEvent.isComposing) {
       event.preventDefault()
-      returnFocus.current = true
-      finish()
+      finishHere()
     } else if (event.key === 'Escape') {
       event.stopPropagation()
       returnFocus.current = true
@@ -89,12 +93,13 @@ export function EditableLine({
         maxLength={lengthMax}
         onChange={(event) => editing.change(event.target.value.replace(/\s*\n\s*/g, ' '))}
         onKeyDown={onKeyDown}
-        onBlur={() => {
+        onBlur={(event) => {
           // Another window has come to the front: the writer has not left the field.
-          if (document.activeElement !== field.current) finish()
+          if (document.activeElement !== field.current && !isQuestion(event.relatedTarget)) finish()
         }}
       />
       <Conflict editing={editing} theirs={value} />
+      <QuestionNote editing={editing} field={field} finish={finishHere} />
     </div>
   )
 }

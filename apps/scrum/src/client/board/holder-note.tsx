@@ -1,35 +1,86 @@
 import type { ShownLock } from '@lockstep/client/locks'
 import { useCollection } from '@lockstep/client/react'
 import type { ReactElement } from 'react'
-import { membersById } from '../rows.ts'
+import { useAnnounce } from '../shell/announcer.tsx'
 import { Avatar } from '../shell/avatar.tsx'
+import type { Asked } from './asks.ts'
 import { useBoard } from './board-context.tsx'
 import { useKeyed } from './keyed.ts'
+import { memberBehind } from './people.ts'
 
-const byId = { select: membersById }
-
-/** Who else is working on a row, `items/17`, while they are. */
-export function HolderNote({ resource }: { resource: string }): ReactElement | null {
-  const { claims } = useBoard()
-  const lock = useKeyed(claims, resource)
-  return lock === undefined ? null : <Holder lock={lock} />
+interface HolderNoteProps {
+  readonly resource: string
+  /** What the row is called where it is spoken of. */
+  readonly name: string
+  /** Opens the row's first text. */
+  readonly edit: () => void
 }
 
-function Holder({ lock }: { lock: ShownLock }): ReactElement {
-  const { project, viewer } = useBoard()
-  const members = useCollection(project.members, byId)
-  // As the server's `showUser` tells it.
-  const userId: unknown = Object(lock.by).user_id
-  const member = typeof userId === 'number' ? members.get(userId) : undefined
-  const doing = lock.doing === 'moving' ? 'moving' : 'editing'
-  const words =
-    userId === viewer.id
-      ? `You are currently ${doing} this in another window`
-      : `${member?.name ?? 'Someone'} is currently ${doing}`
+/** Who else is working on a row, `items/17`, while they are; and a way to ask them for it. */
+export function HolderNote(props: HolderNoteProps): ReactElement | null {
+  const { asks, claims } = useBoard()
+  const lock = useKeyed(claims, props.resource)
+  const asked = useKeyed(asks, props.resource)
+  if (lock === undefined && asked !== 'asked' && asked !== 'given') return null
+  return <Holder {...props} lock={lock} asked={asked} />
+}
+
+interface HolderProps extends HolderNoteProps {
+  readonly lock: ShownLock | undefined
+  readonly asked: Asked | undefined
+}
+
+function Holder({ resource, name, edit, lock, asked }: HolderProps): ReactElement {
+  const { asks, project, viewer } = useBoard()
+  const announce = useAnnounce()
+  const member = memberBehind(lock?.by ?? null, useCollection(project.members))
+  const isOwn = member?.user_id === viewer.id
+  const who = member?.name ?? 'Someone'
+  const doing = lock?.doing === 'moving' ? 'moving' : 'editing'
+  const ask = async (): Promise<void> => {
+    announce(`Asked ${who} to let you have “${name}”.`)
+    const answer = await asks.ask(resource)
+    if (answer === 'given') announce(`“${name}” is yours now.`)
+    else if (answer === 'kept') announce(`${who} keeps “${name}” for now.`)
+    else if (answer === 'silent') announce(`${who} has not answered about “${name}”.`)
+  }
+  const more = { asked: 'You asked for it.', kept: 'Not just now.', silent: 'No answer.', given: '' }
+  const isWaiting = asked === 'asked' || asked === 'given'
+  // A drag is over before anybody could answer.
+  const isOffered = asked !== undefined || (doing === 'editing' && !isOwn)
   return (
-    <p className="holder">
-      <Avatar name={member?.name ?? '?'} hue={member?.hue ?? 0} />
-      <span>{words}</span>
-    </p>
+    <div className={`holder${asked === 'given' ? ' holder-given' : ''}`}>
+      {lock !== undefined && <Avatar name={member?.name ?? '?'} hue={member?.hue ?? 0} />}
+      <p>
+        {lock !== undefined && (
+          <span>
+            {isOwn ? `You are currently ${doing} this in another window` : `${who} is currently ${doing}`}
+          </span>
+        )}
+        {asked === 'given' && <span>It is yours now</span>}
+        {asked !== undefined && more[asked] !== '' && <span className="holder-more">{more[asked]}</span>}
+      </p>
+      {isOffered && (
+        // One button for all of it: the focus stays where it was while the note changes around it.
+        <button
+          type="button"
+          className="holder-button"
+          aria-label={`${asked === 'given' ? 'Edit' : isWaiting ? 'Stop asking for' : 'Ask for'} ${name}`}
+          onClick={asked === 'given' ? edit : isWaiting ? () => asks.end(resource) : () => void ask()}
+        >
+          {asked === 'given' ? 'Edit' : asked === 'asked' ? 'Never mind' : asked ? 'Ask again' : 'Ask for it'}
+        </button>
+      )}
+      {asked === 'given' && (
+        <button
+          type="button"
+          className="holder-button"
+          aria-label={`Let go of ${name}`}
+          onClick={() => asks.end(resource)}
+        >
+          Let go
+        </button>
+      )}
+    </div>
   )
 }

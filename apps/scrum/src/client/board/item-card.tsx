@@ -99,7 +99,7 @@ export const ItemCard = memo(function ItemCard(props: ItemCardProps): ReactEleme
             disabled={unnamed}
           />
           <ItemTags itemId={item.id} />
-          <HolderNote resource={key} />
+          <HolderNote resource={key} name={item.user_story} edit={editing.begin} />
         </div>
         <div className="item-meta">
           <button

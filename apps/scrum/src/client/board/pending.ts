@@ -11,6 +11,19 @@ export class Pending extends Keyed<number> {
       this.set(key, (this.get(key) ?? 1) - 1 || undefined)
     }
   }
+
+  /** Resolves when there is none, and not before what is done in this moment has begun. */
+  async none(key: string): Promise<void> {
+    await Promise.resolve()
+    while (this.get(key) !== undefined) {
+      await new Promise<void>((resolve) => {
+        const stop = this.subscribe(key, () => {
+          stop()
+          resolve()
+        })
+      })
+    }
+  }
 }
 
 /** Whether a row is so new that the server has not named it yet. */

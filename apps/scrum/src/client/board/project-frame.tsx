@@ -1,3 +1,4 @@
+import type { LockQuestion } from '@lockstep/client/locks'
 import { useChannelStatus, useClient, useRow } from '@lockstep/client/react'
 import { type ReactElement, type ReactNode, useEffect, useState } from 'react'
 import { type ProjectPage, projectPageTitles } from '../../model/page.ts'
@@ -8,6 +9,7 @@ import { ProjectTabs } from '../shell/project-tabs.tsx'
 import { ToastProvider, useToasts } from '../shell/toasts.tsx'
 import { TopBar } from '../shell/top-bar.tsx'
 import { Actions } from './actions.ts'
+import { Asks } from './asks.ts'
 import { Authors } from './authors.ts'
 import { BoardContext, type BoardParts } from './board-context.tsx'
 import { Claims } from './claims.ts'
@@ -17,7 +19,10 @@ import { Highlights } from './highlights.ts'
 import { Keyed } from './keyed.ts'
 import { News } from './news.ts'
 import { Pending } from './pending.ts'
+import { memberBehind, nameOf } from './people.ts'
+import { Questions } from './questions.ts'
 import { watchResets } from './resets.ts'
+import { rowName } from './row-name.ts'
 import { UndoStack } from './undo.ts'
 import { UndoButton } from './undo-button.tsx'
 import { WhoIsHere } from './who-is-here.tsx'
@@ -90,8 +95,26 @@ function useBoardParts(project: ProjectChannel, page: ProjectPage): BoardParts {
   const { projectId, viewer, today } = page
   const [parts] = useState((): BoardParts => {
     const pending = new Pending()
-    const claims = new Claims()
-    const drafts = new Drafts(claims)
+    const questions: Questions = new Questions((resource, question) => {
+      const who = nameOf(memberBehind(question.by, project.members.all()), viewer)
+      const text = `${who} would like to edit “${rowName(project, resource)}”`
+      // A long list has only what is near the window in the page: there is no other place to answer then.
+      const isShown = document.querySelector(`[data-row="${CSS.escape(resource)}"]`) !== null
+      if (isShown) announce(`${text}. You can let go, or keep it.`)
+      else
+        toasts.add({
+          kind: 'problem',
+          text,
+          action: { label: 'Let go', run: () => give(resource, question) },
+        })
+    })
+    const give = (resource: string, question: LockQuestion): void => {
+      claims.yield(resource, question)
+      drafts.finishAll(resource)
+    }
+    const claims = new Claims(pending, questions)
+    const asks = new Asks(claims)
+    const drafts = new Drafts(claims, asks)
     const undo = new UndoStack()
     const doing = new Doing({ project, projectId, viewer, pending, drafts, toasts, undo, announce })
     return {
@@ -102,7 +125,9 @@ function useBoardParts(project: ProjectChannel, page: ProjectPage): BoardParts {
       doing,
       undo,
       actions: new Actions(doing),
+      asks,
       claims,
+      questions,
       drafts,
       pending,
       authors: new Authors(),

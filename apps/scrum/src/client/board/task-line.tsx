@@ -119,7 +119,7 @@ export const TaskLine = memo(function TaskLine({
           <CloseIcon />
         </button>
       </div>
-      <HolderNote resource={key} />
+      <HolderNote resource={key} name={task.summary} edit={editing.begin} />
     </li>
   )
 })

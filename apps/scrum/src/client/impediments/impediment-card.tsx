@@ -61,7 +61,7 @@ export function ImpedimentCard({ impediment }: { impediment: Impediment }): Reac
             className="item-story"
             disabled={unnamed}
           />
-          <HolderNote resource={key} />
+          <HolderNote resource={key} name={summary} edit={editing.begin} />
         </div>
         <div className="item-meta">
           <button

@@ -17,6 +17,8 @@ interface Publication {
 export class Catalog {
   /** Of pg_control_system(). */
   system = 1
+  /** Of the WAL. */
+  timeline = 1
   readonly states: Map<string, State> = new Map()
   readonly publications: Map<string, Publication> = new Map()
   readonly #instance: Instance
@@ -36,6 +38,7 @@ export class Catalog {
     const types = collections.map((collection) => this.#columnsOf(collection))
     const published = this.publications.get(publication)
     return {
+      timeline: String(this.timeline),
       definition: fingerprint,
       types: JSON.stringify(types),
       publication: published === undefined ? '' : String(published.id),

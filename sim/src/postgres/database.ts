@@ -42,9 +42,15 @@ export interface Database {
   cut(node: string): void
   /** Nothing passes between a server process and Postgres for so long, and nobody is told. */
   silence(node: string, ms: number): void
-  /** @returns what brings everything but the slot back to this moment, as restoring a backup does. */
-  backup(): () => void
+  /** @returns what brings everything back to this moment, with a crash. */
+  backup(): (how: Restore) => void
 }
+
+/**
+ * `files`: as a snapshot of the volume does, the slot with it. `backup`: on another timeline and without the slot, as
+ * recovery to a point in time does. `standby`: on another timeline with the slot, as a standby that lagged behind does.
+ */
+export type Restore = 'files' | 'backup' | 'standby'
 
 export interface SourceOptions {
   /** Name of the server process; `source` and `reader` of one name share its network, and die together. */

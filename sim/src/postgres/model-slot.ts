@@ -38,12 +38,13 @@ export class ModelSlot implements SlotDatabase {
 
   facts({ slot: name }: SlotPlan): Promise<SlotFacts> {
     return this.#ask(() => {
-      const { catalog, slots } = this.#model
+      const { catalog, slots, instance } = this.#model
       const state = catalog.states.get(name)
       const slot = slots.get(name)
       return {
         state: state && { terms: state.terms, sameSystem: state.system === catalog.system },
         slot: slot && { invalidated: slot.invalidated },
+        flushed: instance.wal.flushed,
       }
     })
   }

@@ -67,3 +67,27 @@ it('loses nothing and doubles nothing over cuts, crashes and restarts', async ()
     await clock.until(source.close())
   }
 })
+
+it.each(['files', 'backup', 'standby'] as const)(
+  'G11: begins a new epoch when Postgres goes back in time (%s)',
+  async (how) => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const { clock, model, sink, source, lines } = await world(seed)
+      const insert = (id: string) =>
+        clock.until(model.transaction((tx) => tx.insert('rooms', { id, version: 1 })))
+      await insert('before')
+      const restore = model.backup()
+      for (let i = 0; i < 10; i++) await insert(`lost ${i}`)
+      await clock.until(source.barrier())
+      restore(how)
+      await clock.advance(100)
+      await insert('after')
+      await clock.advance(10_000)
+      expect(sink.epochs, lines.join('\n')).toHaveLength(2)
+      await insert('later')
+      await clock.until(source.barrier())
+      expect(sink.events.at(-1)).toMatchObject({ after: ['"later"', '1'] })
+      await clock.until(source.close())
+    }
+  },
+)

@@ -8,7 +8,14 @@ import {
 import { Random } from '../random/random.ts'
 import { Catalog } from './catalog.ts'
 import type { Clock } from './clock.ts'
-import { type Database, DatabaseError, type Row, type SourceOptions, type Transaction } from './database.ts'
+import {
+  type Database,
+  DatabaseError,
+  type Restore,
+  type Row,
+  type SourceOptions,
+  type Transaction,
+} from './database.ts'
 import { type Backup, Instance, type Running } from './instance.ts'
 import { ModelSlot } from './model-slot.ts'
 import { NodeProcess } from './node-process.ts'
@@ -179,13 +186,26 @@ export class PostgresModel implements Database {
     this.#processes.get(node)?.silence(ms)
   }
 
-  backup(): () => void {
+  backup(): (how: Restore) => void {
     const backup: Backup = this.instance.backup()
     const restoreCatalog = this.catalog.copy()
-    return () => {
+    const slots = [...this.slots.values()].map(({ name, confirmed, invalidated }) => ({
+      name,
+      confirmed,
+      invalidated,
+    }))
+    return (how) => {
       if (this.instance.up) this.crash(0)
       this.instance.restore(backup)
       restoreCatalog()
+      this.slots.clear()
+      if (how !== 'files') this.catalog.timeline++
+      if (how === 'backup') return
+      for (const { name, confirmed, invalidated } of slots) {
+        const slot = new ReplicationSlot(name, confirmed, this.instance)
+        slot.invalidated = invalidated
+        this.slots.set(name, slot)
+      }
     }
   }
 

@@ -51,7 +51,9 @@ export class PostgresSlot implements SlotDatabase {
     const [slot] = await this.#sql<{ facts: InvalidationFacts }[]>`
       SELECT to_jsonb(s) AS facts FROM pg_replication_slots s WHERE slot_name = ${name}`
     const taken = await slotTakenFault(this.#sql, name)
-    return { state, slot: slot && { invalidated: invalidationOf(slot.facts) }, taken }
+    const [wal] = await this.#sql<{ lsn: string }[]>`SELECT pg_current_wal_flush_lsn()::text AS lsn`
+    const flushed = parseLsn(wal?.lsn ?? '0/0')
+    return { state, slot: slot && { invalidated: invalidationOf(slot.facts) }, taken, flushed }
   }
 
   terms(plan: SlotPlan): Promise<Terms> {

@@ -58,6 +58,8 @@ export interface SlotFacts {
   readonly slot?: { readonly invalidated?: string | undefined } | undefined
   /** The slot of this name is somebody else's. */
   readonly taken?: Fault | undefined
+  /** Everything before is durable. */
+  readonly flushed: number
 }
 
 /** Where a stream of a slot begins. */

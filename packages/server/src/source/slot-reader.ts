@@ -149,7 +149,7 @@ export class SlotReader implements Source {
   }
 
   async #ensureEpoch(): Promise<Epoch> {
-    const why = await whyNewEpoch(this.#database, this.#plan, this.#intake?.stopped)
+    const why = await whyNewEpoch(this.#database, this.#plan, this.#intake)
     if (why === undefined) return currentEpoch(this.#database, this.#plan.slot)
     const epoch = await newEpoch(this.#database, this.#plan, this.#runtime, this.#logger)
     const text = `A new log begins (epoch ${epoch.epoch}): ${why}. All clients start from a snapshot.`
@@ -264,7 +264,7 @@ export class SlotReader implements Source {
 
   async #look(): Promise<void> {
     if (this.#stream === undefined) return
-    const why = await whyNewEpoch(this.#database, this.#plan, this.#intake?.stopped)
+    const why = await whyNewEpoch(this.#database, this.#plan, this.#intake)
     if (why !== undefined && !this.#closed) {
       this.#logger.error(`The log cannot be continued: ${why}.`)
       await this.#stream?.close()

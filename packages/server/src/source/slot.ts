@@ -13,21 +13,28 @@ export function isSlotName(name: string): boolean {
 /** The reason that is none to worry about: nobody has a position yet. */
 export const firstLog = 'there is no replication slot yet'
 
-/**
- * Why the log of this slot cannot be continued; undefined: it can. `stopped`: collections whose changes the
- * stream has left out.
- */
+/** What has come out of the stream so far. */
+export interface Given {
+  /** Everything up to here was given. */
+  readonly given: number
+  /** Collections whose changes it has left out. */
+  readonly stopped: readonly Collection[]
+}
+
+/** Why the log of this slot cannot be continued; undefined: it can. */
 export async function whyNewEpoch(
   database: SlotDatabase,
   plan: SlotPlan,
-  stopped: readonly Collection[] = [],
+  { given, stopped }: Given = { given: 0, stopped: [] },
 ): Promise<string | undefined> {
-  const { state, slot, taken } = await database.facts(plan)
+  const { state, slot, taken, flushed } = await database.facts(plan)
   if (taken !== undefined) throw new SetupError([taken])
   if (slot === undefined) return state === undefined ? firstLog : 'the replication slot is gone'
   if (slot.invalidated !== undefined) return `the replication slot was invalidated (${slot.invalidated})`
   if (state === undefined) return 'the replication slot is not one of this server'
   if (!state.sameSystem) return 'this is another database cluster'
+  // What is durable stays, but where the files of an earlier time were put back.
+  if (flushed < given) return 'the database has gone back to an earlier state'
   const before = readTerms(state.terms)
   const now = await database.terms(plan)
   const why = before === undefined ? 'it was begun by an older version' : whyTermsDiffer(before, now)

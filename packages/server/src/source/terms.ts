@@ -13,6 +13,11 @@ export interface SlotPlan {
 /** What an epoch began under. Where something else holds now, rows may have changed that the stream does not tell. */
 export interface Terms {
   readonly definition: string
+  /**
+   * Of the WAL: another one after a failover, or a restore to an earlier time, which may have lost what was told
+   * already. Missing in what older versions have written.
+   */
+  readonly timeline?: string
   /** Of all declared columns. */
   readonly types: string
   /** Changes whenever the publication or its list of tables is touched, even if it is put back. */
@@ -28,7 +33,7 @@ export async function currentTerms(sql: Sql, plan: SlotPlan): Promise<Terms> {
     WITH declared AS (
       SELECT to_regclass(t)::oid AS id FROM jsonb_array_elements_text(${tables}::text::jsonb) AS t
     )
-    SELECT
+    SELECT left(pg_walfile_name(pg_current_wal_flush_lsn()), 8) AS timeline,
       (SELECT md5(coalesce(string_agg(format('%s.%s:%s', attrelid, attname, atttypid), ',' ORDER BY attrelid, attname), ''))
         FROM pg_attribute WHERE attrelid IN (SELECT id FROM declared)
           AND attname IN (SELECT jsonb_array_elements_text(${columns}::text::jsonb)) AND attnum > 0 AND NOT attisdropped
@@ -52,6 +57,8 @@ export async function currentTerms(sql: Sql, plan: SlotPlan): Promise<Terms> {
 
 /** Why a log that began under `before` cannot be continued under `now`; undefined: it can. */
 export function whyTermsDiffer(before: Terms, now: Terms): string | undefined {
+  if (before.timeline !== undefined && before.timeline !== now.timeline)
+    return 'the database went over to another timeline, as it does with a failover or a restore'
   if (before.definition !== now.definition || before.types !== now.types)
     return 'the definition or a column type changed'
   if (now.publication === '') return 'the publication is gone'

@@ -73,7 +73,7 @@ export class ChannelHandle {
     if (this.ofPage) this.ofPage = false
     else this.needs++
     this.#stopLinger?.()
-    if (this.needs === 1 && this.status.state === 'idle') this.#owner.wanted(this, true)
+    if (this.needs === 1 && this.subscription.phase === 'idle') this.#owner.wanted(this, true)
     let done = false
     return () => {
       if (done) return

@@ -305,3 +305,21 @@ describe('a channel that is not the page’s any more', () => {
     expect(await waits).toBe('no_channel')
   })
 })
+
+test('K8: a channel that the server cannot give now holds no lock; it is asked for again with the channel', async () => {
+  const { runtime, server, locks, say, locked, sent } = scene()
+  const taking = locks.lock(item)
+  locked(5)
+  const lock = await taking
+  const restored: string[] = []
+  lock.on('restored', () => restored.push('restored'))
+  const error = { code: 'unavailable', message: 'Later.', retryable: true }
+  say({ type: 'reset', channel: 'a', reason: 'slow' }, { type: 'error', channel: 'a', error })
+  expect(lock.phase).toBe('away')
+  await runtime.advance(1_000)
+  server.connection.arrive()
+  expect(sent('lock')).toMatchObject({ resource: item })
+  locked(6)
+  expect(lock).toMatchObject({ phase: 'held', token: 6 })
+  expect(restored).toEqual(['restored'])
+})

@@ -91,7 +91,9 @@ class LiveLocks implements ChannelLocks {
     this.#live = handle.status.state === 'live'
     this.#session.listeners.add((message) => this.#hear(message))
     handle.onStatus(({ state }) => {
-      if (state !== 'live' && state !== 'subscribing') this.#end(state)
+      // Asked for anew on the same connection: the server may have let go of what was held there.
+      if (state === 'subscribing') this.#disconnected()
+      else if (state !== 'live') this.#end(state)
     })
     client.onStatus(({ state }) => {
       if (state === 'closed') this.#end('idle')

@@ -127,3 +127,17 @@ test('N5: broadcasts are heard by event, not one’s own, and sent 20 times a se
   await at.runtime.advance(100)
   expect(at.sent('broadcast').at(-1)).toMatchObject({ event: 'pointer', data: { x: 99 } })
 })
+
+test('N1: nobody is shown of a channel that the server cannot give now', async () => {
+  const { runtime, server, presence, say } = scene()
+  say({ type: 'connected_users', channel: 'a', users: [person('s1')], more: 0 })
+  const error = { code: 'unavailable', message: 'Later.', retryable: true }
+  say({ type: 'reset', channel: 'a', reason: 'slow' }, { type: 'error', channel: 'a', error })
+  expect(presence.all().size).toBe(0)
+  server.slowFill = true
+  await runtime.advance(1_000)
+  server.connection.push({ type: 'connected_users', channel: 'a', users: [person('s2')], more: 0 })
+  server.connection.finish()
+  server.connection.arrive()
+  expect([...presence.all().keys()]).toEqual(['s2'])
+})

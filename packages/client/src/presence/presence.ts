@@ -93,7 +93,7 @@ class LivePresence implements ChannelPresence {
     this.#live = handle.status.state === 'live'
     this.#session.listeners.add((message) => this.#hear(message))
     handle.onStatus(({ state }: ChannelStatus) => {
-      if (state !== 'live' && state !== 'subscribing') this.#gone()
+      if (state !== 'live') this.#gone()
     })
     client.onStatus(({ state }) => {
       if (state !== 'live' && state !== 'catching-up') this.#gone()

@@ -227,6 +227,20 @@ describe('one channel', () => {
     expect(b.status.state).toBe('live')
   })
 
+  test('G11: that was live and whose rows cannot be had now says so until they can', async () => {
+    const { server, runtime, live } = stage()
+    const a = live().channel('a')
+    const error = { code: 'unavailable', message: 'Later.', retryable: true }
+    server.connection.push({ type: 'reset', channel: 'a', reason: 'slow' })
+    server.connection.push({ type: 'error', channel: 'a', error })
+    server.connection.arrive()
+    expect(a.status.state).toBe('subscribing')
+    expect(a.items.size).toBe(2)
+    await runtime.advance(1_000)
+    server.connection.arrive()
+    expect(a.status).toMatchObject({ state: 'live' })
+  })
+
   test('that nobody needs any more goes after a while, and comes back when it is needed', async () => {
     const { server, runtime, live } = stage()
     const client = live()
@@ -243,6 +257,20 @@ describe('one channel', () => {
     server.connection.arrive()
     expect(a.items.size).toBe(2)
     expect(server.connection.received.at(-1)).not.toHaveProperty('position')
+  })
+
+  test('that nobody needed while the connection came back is asked for when it is needed again', async () => {
+    const { server, runtime, live, connect } = stage()
+    const client = live()
+    const a = client.channel('a')
+    server.connection.cut()
+    a.leave()
+    await runtime.advance(100)
+    connect()
+    expect(server.connection.received.map(({ type }) => type)).toEqual(['hello'])
+    client.channel('a')
+    server.connection.arrive()
+    expect(a.status.state).toBe('live')
   })
 
   test('that is new does not make the others wait', () => {

@@ -235,6 +235,7 @@ export class Session {
   /** The server could not give the channel now: asks again later, and lets the others go on. */
   #retry(channel: ChannelHandle): void {
     channel.subscription.disconnected()
+    channel.setStatus({ state: 'subscribing' })
     channel.cancelRetry = this.#runtime.timer(backoffMs(++channel.failures, this.#runtime.random()), () => {
       if (this.#greeted && channel.needs > 0 && channel.subscription.phase === 'idle')
         this.#ask(channel, false)

@@ -37,7 +37,8 @@ export const sessionLengthMax = 64
 
 /** @throws LockstepError `bad_request` for a session id or key that cannot be one */
 export function readHead(request: WriteRequest): WriteHead {
-  const session = headerOf(request, 'lockstep-session')
+  // A page that has no session yet sends an empty one.
+  const session = headerOf(request, 'lockstep-session') || undefined
   const mutation = headerOf(request, 'idempotency-key')
   if (session !== undefined && (session.length > sessionLengthMax || !/^[A-Za-z0-9_-]+$/.test(session))) {
     throw new LockstepError('bad_request', 'The header Lockstep-Session is not a session id.')

@@ -117,6 +117,11 @@ describe('a write', () => {
     expect(await streamed()).toEqual([[{ session: 's1', mutation: 'k2' }]])
   })
 
+  it('W3: a page that has no session yet names none, and writes all the same', async () => {
+    await writerOf().write(post('k4', {}, { 'lockstep-session': '' }), insertItem)
+    expect(await streamed()).toEqual([['I', { mutation: 'k4' }]])
+  })
+
   it('works without any header, and is silent then', async () => {
     const value = await writerOf().write(post(undefined), insertItem)
     expect(value).toEqual({ id: expect.any(Number), title: 'One' })

@@ -73,7 +73,8 @@ export class Desk {
     // What the bank's own pages send.
     const posting = JSON.parse(fingerprint) as Posting
     const author = {
-      session: request.headers['lockstep-session'],
+      // A page that has no session yet names none.
+      session: request.headers['lockstep-session'] || undefined,
       mutation: request.headers['idempotency-key'],
     }
     const n = await this.#books.post(posting, author, {

@@ -51,6 +51,9 @@ export function neverSilent(facts: Facts, { silentMs }: Pick<Deadlines, 'silentM
       fault({ fault, of }) {
         if (fault === 'sleep' || fault === 'clock') heard.delete(of)
       },
+      heard({ at, client }) {
+        if (heard.has(client)) heard.set(client, at)
+      },
       position({ at, client, room, type }) {
         heard.set(client, at)
         const { stream } = facts.room(client, room)

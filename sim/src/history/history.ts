@@ -15,6 +15,7 @@ export type HistoryEvent =
   | Cleared
   | Told
   | PositionTold
+  | Heard
   | OperationHeard
   | WriteBegun
   | WriteEnded
@@ -152,6 +153,14 @@ export interface PositionTold {
   readonly prev?: number
   /** Of a reset. */
   readonly reason?: string
+}
+
+/** Any other message came in at a client: the connection lives. */
+export interface Heard {
+  readonly kind: 'heard'
+  readonly at: number
+  readonly client: string
+  readonly type: string
 }
 
 export interface OperationHeard {

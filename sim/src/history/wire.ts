@@ -68,7 +68,7 @@ export class Wire {
         return [message.type === 'transaction' ? { ...told, prev: parsePosition(message.prev).lsn } : told]
       }
       default:
-        return []
+        return [{ kind: 'heard', at, client: this.#client, type: message.type }]
     }
   }
 

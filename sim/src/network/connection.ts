@@ -136,6 +136,12 @@ export class NetworkConnection {
     if (direction !== 'up') this.#down.vanish()
   }
 
+  /** The line has become quicker or slower. */
+  replan(): void {
+    this.#up.replan()
+    this.#down.replan()
+  }
+
   // ---- inside ---------------------------------------------------------------------------------------
 
   #breakDown(): void {

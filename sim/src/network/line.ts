@@ -160,6 +160,7 @@ export class Line {
   /** Bytes per ms from now on. */
   throttle(rate: number): void {
     this.down.rate = rate
+    for (const connection of this.#connections) connection.replan()
   }
 
   /** What becomes of the requests to come, one each. */
@@ -173,7 +174,7 @@ export class Line {
     this.#blocked = undefined
     this.#offline = false
     this.up.rate = this.#parts.up.rate
-    this.down.rate = this.#parts.down.rate
+    this.throttle(this.#parts.down.rate)
   }
 
   // ---- inside ---------------------------------------------------------------------------------------

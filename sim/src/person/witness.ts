@@ -126,7 +126,7 @@ export class Witness {
 
   /** Refusals of what somebody tried are none of our faults. */
   #report(error: unknown): void {
-    if (Object(error).code === 'forbidden') return
+    if (['forbidden', 'no_channel'].includes(Object(error).code)) return
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
     this.#journal.add({ kind: 'broken', of: this.#name, message })
   }

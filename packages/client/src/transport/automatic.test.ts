@@ -42,3 +42,30 @@ test('C5: stays with WebSockets as long as not two in a row brought nothing', as
   third.close()
   expect(runtime.timers).toBe(0)
 })
+
+test('C5: where there is no WebSocket class, none is tried, and looking for one fails quietly', async () => {
+  const { WebSocket } = globalThis
+  Reflect.deleteProperty(globalThis, 'WebSocket')
+  const runtime = new VirtualRuntime()
+  runtime.respond = () => new Promise(() => {})
+  const transport = automaticTransport(runtime)
+  const tried: (string | undefined)[] = []
+  while (tried.length < 6) {
+    let closed = false
+    const link = transport('http://server/lockstep', { ...ignored, closed: () => (closed = true) })
+    while (!('fallback' in link)) await settle()
+    tried.push(link.fallback?.carrier)
+    await runtime.advance(30_000)
+    expect(closed).toBe(true)
+  }
+  // None at the very first; then as for a WebSocket that does not get through.
+  expect(tried).toEqual([
+    'event-stream',
+    'long-polling',
+    undefined,
+    undefined,
+    'event-stream',
+    'long-polling',
+  ])
+  if (WebSocket !== undefined) globalThis.WebSocket = WebSocket
+})

@@ -8,7 +8,8 @@ import { type WebSocketClass, webSocketTransport } from './websocket.ts'
  */
 export function automaticTransport(runtime: Runtime, implementation?: WebSocketClass): Transport {
   const webSocket = webSocketTransport(implementation)
-  let failures = 0
+  // Without a class nothing is to be tried.
+  let failures = (implementation ?? globalThis.WebSocket) ? 0 : 2
   const plain: Transport = (url, events) =>
     webSocket(url, {
       ...events,

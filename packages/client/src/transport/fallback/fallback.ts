@@ -26,7 +26,7 @@ export function fallbackTransport(
   runtime: Runtime,
   webSocket: Transport,
   carriers: Carriers = {
-    websocket: webSocket,
+    websocket: whereThereIsOne(webSocket, runtime),
     'event-stream': eventStreamTransport(runtime),
     'long-polling': longPollTransport(runtime),
   },
@@ -92,6 +92,17 @@ export function fallbackTransport(
           memory = failed(memory, now)
         }
       },
+    }
+  }
+}
+
+/** A WebSocket that cannot even be made (Node before 22 has no class) fails as one that does not get through. */
+function whereThereIsOne(webSocket: Transport, runtime: Runtime): Transport {
+  return (url, events) => {
+    try {
+      return webSocket(url, events)
+    } catch {
+      return { send() {}, close: runtime.timer(0, () => events.closed(1006, 'no WebSocket')) }
     }
   }
 }

@@ -1,3 +1,4 @@
+import { deflateRawSync } from 'node:zlib'
 import { eventually } from '@lockstep/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { frame, givesBackMemory, heapMb, type Scene, startScene, upgradeRequest } from './bad-input.setup.ts'
@@ -101,6 +102,31 @@ describe('a frame', () => {
       await scene.neighbour.seesTheNextChange()
       for (const socket of sockets) socket.end()
     })
+  })
+
+  it('E1, G12: a bomb of compressed zeros is refused by its first bits, and nothing is inflated', async () => {
+    const bomb = deflateRawSync(Buffer.alloc(64 * 1_048_576))
+    await givesBackMemory(async () => {
+      for (const bytes of [frame(text, bomb, { reserved: 0x40 }), Buffer.concat(halves(bomb))]) {
+        const socket = scene.bytes()
+        socket.write(
+          upgradeRequest({ 'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits' }),
+        )
+        expect(await socket.head()).not.toMatch(/permessage-deflate/i)
+        socket.write(bytes)
+        expect(await socket.code()).toBe(1002)
+      }
+    })
+    function halves(all: Buffer): Buffer[] {
+      const [first, rest] = [all.subarray(0, 1_000), all.subarray(1_000)]
+      return [frame(text, first, { reserved: 0x40, fin: false }), frame(continuation, rest)]
+    }
+  })
+
+  it('E1: compressed bytes that are broken are refused by their first bits too', async () => {
+    const socket = await scene.socket('alice')
+    socket.write(frame(text, Buffer.from('ffffffff00', 'hex'), { reserved: 0x40 }))
+    expect(await socket.code()).toBe(1002)
   })
 
   it('E1: a flood of pings closes with 4429', async () => {

@@ -56,6 +56,11 @@ describe('a message', () => {
     expect(await answer(await scene.socket('alice'), text)).toBe('bad_request')
   })
 
+  it('M12: of 100,000 brackets are too large, and only it fails', async () => {
+    expect(await answer(await scene.socket('alice'), '['.repeat(100_000))).toBe('too_large')
+    expect(await answer(await scene.socket('alice'), '{"a":'.repeat(100_000))).toBe('too_large')
+  })
+
   it.each(['fly', '__proto__', 'constructor', 'toString', 'publish', ''])(
     'M12: of type "%s" is unknown_type, and only it fails',
     async (type) => {

@@ -120,6 +120,11 @@ export interface SyncServer extends Omit<Writer, 'close'> {
    */
   observe<R = Row>(collection: string, react: Reaction<R>, options?: ObserveOptions): Promise<Observer>
   status(): SyncServerStatus
+  /**
+   * Every event of a session that this server tells has at least this number, and those of servers before it on this
+   * database have lower ones. @see docs/protocol.md S6
+   */
+  readonly firstNumber: number
   /** The port for programs that speak Juggernaut, where there is one. */
   readonly juggernautPort: number | undefined
   /** A pool on the database, for the application's own queries. */
@@ -320,6 +325,7 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
     return {
       sql,
       juggernautPort,
+      firstNumber: numbers.first,
       write: (request, run, settings) => writer.write(request, run, settings),
       writeWithPosition: (request, run, settings) => writer.writeWithPosition(request, run, settings),
       respond: (request, run, settings) => writer.respond(request, run, settings),

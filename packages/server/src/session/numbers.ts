@@ -21,6 +21,8 @@ const lookMs = 60_000
  */
 export class ReservedNumbers {
   readonly rising: Rising = new Rising()
+  /** All numbers from here on are at least this. */
+  readonly first: number
   readonly #sql: Sql
   readonly #runtime: Runtime
   readonly #logger: Logger
@@ -28,7 +30,9 @@ export class ReservedNumbers {
   #asking = false
   #closed = false
 
-  private constructor(sql: Sql, runtime: Runtime, logger: Logger) {
+  private constructor(sql: Sql, block: Block, runtime: Runtime, logger: Logger) {
+    this.first = block.from
+    this.rising.reserved(block)
     this.#sql = sql
     this.#runtime = runtime
     this.#logger = logger
@@ -36,10 +40,8 @@ export class ReservedNumbers {
 
   /** @throws where the database does not answer, or the table is not there and cannot be made */
   static async open(sql: Sql, runtime: Runtime, logger: Logger): Promise<ReservedNumbers> {
-    const numbers = new ReservedNumbers(sql, runtime, logger)
-    numbers.rising.reserved(
-      await withTable(sql, numbersTable, (transaction) => reserve(transaction, runtime.now())),
-    )
+    const block = await withTable(sql, numbersTable, (transaction) => reserve(transaction, runtime.now()))
+    const numbers = new ReservedNumbers(sql, block, runtime, logger)
     numbers.#lookLater()
     return numbers
   }

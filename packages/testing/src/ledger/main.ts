@@ -1,12 +1,13 @@
 import { createServer } from 'node:http'
 import { createSyncServer } from '@lockstep/server'
 import { ledger } from './definition.ts'
+import { forgetConnected, recordSession } from './session-states.ts'
 
 /**
  * A sync server in a process of its own, to be killed by tests. Reads DATABASE_URL, PORT and LIMITS (JSON)
- * from the environment; tells its parent `ready` over the channel, and answers each message with its status.
+ * and CALLBACKS (JSON) from the environment; with SESSIONS it records the states of sessions in the table of that name. Tells its parent `ready` over the channel, and answers each message with its status.
  */
-const { DATABASE_URL = '', PORT = '0', LIMITS = '{}' } = process.env
+const { DATABASE_URL = '', PORT = '0', LIMITS = '{}', CALLBACKS, SESSIONS } = process.env
 
 const server = await createSyncServer({
   sync: ledger,
@@ -16,7 +17,10 @@ const server = await createSyncServer({
     const user = request.headers.get('x-user')
     return user === null ? null : { id: user }
   },
+  ...(CALLBACKS === undefined ? {} : { callbacks: JSON.parse(CALLBACKS) }),
+  ...(SESSIONS === undefined ? {} : { onSession: (event) => recordSession(server.sql, SESSIONS, event) }),
 })
+if (SESSIONS !== undefined) await forgetConnected(server.sql, SESSIONS, server.firstNumber)
 const http = createServer((_request, response) => {
   response.writeHead(404).end()
 })

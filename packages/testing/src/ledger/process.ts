@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { Limits, SyncServerStatus } from '@lockstep/server'
+import type { CallbackOptions, Limits, SyncServerStatus } from '@lockstep/server'
 
 export interface LedgerServer {
   readonly port: number
@@ -21,6 +21,9 @@ export async function startLedgerServer(options: {
   /** Default: a free one. */
   readonly port?: number
   readonly limits?: Partial<Limits>
+  readonly callbacks?: CallbackOptions
+  /** A table to record the states of sessions in. */
+  readonly sessions?: string
 }): Promise<LedgerServer> {
   // The built program, also when this file runs from its source: Node 20 takes no TypeScript.
   const main = fileURLToPath(new URL('../../dist/ledger/main.js', import.meta.url))
@@ -30,6 +33,8 @@ export async function startLedgerServer(options: {
       DATABASE_URL: options.database,
       PORT: String(options.port ?? 0),
       LIMITS: JSON.stringify(options.limits ?? {}),
+      ...(options.callbacks === undefined ? {} : { CALLBACKS: JSON.stringify(options.callbacks) }),
+      ...(options.sessions === undefined ? {} : { SESSIONS: options.sessions }),
     },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })

@@ -5,7 +5,7 @@ import { operations as named } from '../../apps/scrum/src/client/board/operation
 import { backlogPage } from './operations/backlog-rows.ts'
 import { Ear } from './operations/ear.ts'
 import { impedimentsPage } from './operations/impediment-rows.ts'
-import type { OperationRow } from './operations/operation-row.ts'
+import { notice, type OperationRow } from './operations/operation-row.ts'
 import { planningPage } from './operations/planning-rows.ts'
 import { sessionPage } from './operations/session-rows.ts'
 import { sprintPage } from './operations/sprint-rows.ts'
@@ -91,10 +91,9 @@ describe.skipIf(withoutBrowser()).each([2, 3])('%i people on one board', (count)
     for (const { person, ear } of others) {
       await see(person, doer.name)
       await eventually(() => ear.heard(operation, message))
-      const notice = message === undefined ? ear.notice() : ''
-      expect(notice).toMatch(message === undefined ? new RegExp(`^${doer.name} `) : /^$/)
-      // A wide backlog lists what happened; other pages show it for a moment.
-      if (notice) await person.page.getByText(notice).filter({ visible: true }).first().waitFor()
+      const told = message === undefined ? ear.notice() : ''
+      expect(told).toMatch(message === undefined ? new RegExp(`^${doer.name} `) : /^$/)
+      if (told) await notice(person, told).waitFor()
     }
     // Scripts that only some pages need are no part of what is changed.
     const sent = doer.person.takeRequests().filter((request) => !/^GET \/(assets\/|icon)/.test(request))

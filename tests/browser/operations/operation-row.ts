@@ -44,6 +44,11 @@ export async function opened(person: Person, name: string): Promise<Locator> {
   return article
 }
 
+/** A notice as it is shown: for a moment, or in a wide backlog's list; what screen readers are told does not count. */
+export function notice({ page }: Person, text: string): Locator {
+  return page.locator('p:not([role=status])').filter({ hasText: text, visible: true }).first()
+}
+
 /** Types into a field and presses Enter. */
 export async function enter(field: Locator, text: string): Promise<void> {
   await field.fill(text)

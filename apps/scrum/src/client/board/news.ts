@@ -15,6 +15,12 @@ export interface NewsEntry {
 /** Entries kept; they are of this visit only. */
 const entriesMax = 40
 
+/**
+ * What else Banana Scrum's envelopes carried. Here all of it is in the rows of the same commit, or in the locks: a message
+ * that says it once more, from an older backend say, disturbs nothing and is not believed.
+ */
+const partsToldByRows = ['_burnchart', '_participants', '_project_members', '_unlock'] as const
+
 /** What others did while this page was open, newest first. */
 export class News {
   /** The sprint whose page this is: what is about another one is not told here. */
@@ -50,6 +56,7 @@ export class News {
         for (const listener of this.#listeners) listener()
         tell(entry)
       }),
+      ...partsToldByRows.map((part) => heard.registerPart(part, () => {})),
       ...operations.map((operation) => heard.registerCallback(operation)),
     ]
     return () => {

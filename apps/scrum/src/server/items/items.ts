@@ -113,6 +113,11 @@ async function tellChange(
         const envelope = { id, position }
         return await tell(writing, 'sprints/remove_item_from_sprint', envelope, notice, old.sprint_id)
       }
+      if (old.sprint_id !== null) {
+        // The page of the sprint that it leaves shows nothing of the one that it comes to.
+        const notice = `took ${quote(item.user_story)} out of this sprint`
+        await tell(writing, 'sprints/remove_item_from_sprint', { id, position }, notice, old.sprint_id)
+      }
       const notice = `put ${quote(item.user_story)} into ${quote(sprint ?? '')}`
       const envelope = { id, sprint_id, position }
       return await tell(writing, 'sprints/assign_item_to_sprint', envelope, notice, sprint_id)

@@ -13,6 +13,7 @@ export class Cluster {
   readonly url: string
   readonly #postgres: TestPostgres
   readonly #sql: Sql
+  #frozen: readonly number[] = []
 
   private constructor(cluster: TestPostgres) {
     this.#postgres = cluster
@@ -53,17 +54,17 @@ export class Cluster {
     return this.#postgres.start()
   }
 
-  /** All its processes are there, and do nothing until `thaw`. Returns those that it stopped. */
-  async freeze(): Promise<readonly number[]> {
+  /** All its processes are there, and do nothing until `thaw`. */
+  async freeze(): Promise<void> {
     const pid = this.#pid()
-    if (pid === undefined) return []
-    const all = [pid, ...(await childrenOf(pid))]
-    for (const one of all) send(one, 'SIGSTOP')
-    return all
+    if (pid === undefined) return
+    this.#frozen = [pid, ...(await childrenOf(pid))]
+    for (const one of this.#frozen) send(one, 'SIGSTOP')
   }
 
-  thaw(processes: readonly number[]): void {
-    for (const one of [...processes].reverse()) send(one, 'SIGCONT')
+  thaw(): void {
+    for (const one of [...this.#frozen].reverse()) send(one, 'SIGCONT')
+    this.#frozen = []
   }
 
   /** One backend dies by SIGKILL: Postgres ends all of them, and recovers. */
@@ -109,6 +110,7 @@ export class Cluster {
   }
 
   async stop(): Promise<void> {
+    this.thaw()
     await this.#sql.end({ timeout: 1 })
     await this.#postgres.stop()
   }

@@ -1,10 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import type { JSONValue, TransactionSql } from 'postgres'
 import { entriesMax } from '../bank/bank.ts'
 
 /** Beside the bank's own tables: what was committed, kept whole, and numbers that rise from commit to commit. */
 export const journalSchema = `
   CREATE TABLE journal (commit text PRIMARY KEY, at timestamptz NOT NULL, write text, session text, rooms jsonb NOT NULL,
-    counter jsonb, operation jsonb);
+    counter jsonb, operation jsonb, truncated text);
   CREATE SEQUENCE notes;
   CREATE SEQUENCE account_ids START 1000;
 `
@@ -14,6 +15,9 @@ export interface Account {
   readonly room: string
   readonly balance: number
 }
+
+/** Characters of filling in the memo of a large row, at most. */
+export const fillingCharsMax = 20_000
 
 /** What a commit makes of accounts: their rows after it, and those that are closed. */
 export interface Change {
@@ -31,6 +35,8 @@ export interface CommitFacts {
   readonly counter?: string | undefined
   /** Whether `bank/note` is told. */
   readonly notes: boolean
+  /** Makes the memos of these accounts as long as that. */
+  readonly fillingChars?: number
   decide(accounts: readonly Account[], newId: () => Promise<number>): Promise<Change>
 }
 
@@ -63,8 +69,17 @@ export async function commitBank(tx: TransactionSql, facts: CommitFacts): Promis
     await tx`DELETE FROM accounts WHERE id = ${id}`
     Object.assign(touched.get(room) ?? {}, { [id]: null })
   }
+  const { fillingChars = 0 } = facts
+  // What cannot be compressed is stored beside its row.
+  const filling = fillingChars === 0 ? '' : `-${randomBytes(fillingChars / 2).toString('hex')}`
   for (const { id, room, balance } of after) {
-    const memo = `secret-${room}-${versions.get(room)}`
+    const stays = former.get(id)?.room === room
+    if (stays && facts.fillingChars === undefined) {
+      await tx`UPDATE accounts SET balance = ${balance} WHERE id = ${id}`
+      Object.assign(touched.get(room) ?? {}, { [id]: balance })
+      continue
+    }
+    const memo = `secret-${room}-${versions.get(room)}${filling}`
     await tx`
       INSERT INTO accounts VALUES (${id}, ${room}, ${balance}, ${memo})
       ON CONFLICT (id) DO UPDATE SET room = excluded.room, balance = excluded.balance, memo = excluded.memo`
@@ -88,6 +103,14 @@ export async function commitBank(tx: TransactionSql, facts: CommitFacts): Promis
     INSERT INTO journal VALUES (${facts.commit}, ${drawn?.at ?? null}::timestamptz, ${facts.write ?? null},
       ${facts.session ?? null}, ${tx.json(told)}, ${jsonOrNull(tx, counter)}, ${jsonOrNull(tx, operation)})`
   return { operation, counter }
+}
+
+/** Empties the entries of all rooms, as a commit that touches none of them. */
+export async function truncateEntries(tx: TransactionSql, commit: string): Promise<void> {
+  await tx`SELECT 1 FROM rooms ORDER BY id FOR UPDATE`
+  await tx`
+    INSERT INTO journal VALUES (${commit}, clock_timestamp(), NULL, NULL, ${tx.json({})}, NULL, NULL, 'entries')`
+  await tx`TRUNCATE entries`
 }
 
 async function raise(

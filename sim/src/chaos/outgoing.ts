@@ -42,10 +42,6 @@ export class Outgoing {
 
   watch(socket: Socket): void {
     let session: string | undefined
-    const look = (at: number, text: string): void => {
-      session = this.#sessionOf(text) ?? session
-      if (session !== undefined) this.#read(at, session, text)
-    }
     const write = socket.write.bind(socket) as (...args: readonly unknown[]) => boolean
     const watched = (
       chunk: string | Uint8Array,
@@ -56,15 +52,19 @@ export class Outgoing {
       const done = rest.find((each) => typeof each === 'function')
       // Before the write: whoever gets it may write down that it came before this process goes on.
       const at = this.#listener.now()
+      session = this.#sessionOf(text) ?? session
+      const of = session
+      // A lock is given when the server says so, on its way or not.
+      if (of !== undefined) this.#readLocks(at, of, text)
       let left = false
       const gone = write(chunk, encoding ?? 'utf8', (error?: Error) => {
-        if (!left && !error) look(this.#listener.now(), text)
+        if (!left && !error && of !== undefined) this.#readContent(this.#listener.now(), of, text)
         // A stream calls back with null where all is well, which its types do not say.
         done?.(error)
       })
       if (socket.writableLength === 0 && !socket.destroyed) {
         left = true
-        look(at, text)
+        if (of !== undefined) this.#readContent(at, of, text)
       }
       this.waiting.most = Math.max(this.waiting.most, socket.writableLength)
       return gone
@@ -80,17 +80,27 @@ export class Outgoing {
     return session ?? (connection === undefined ? undefined : this.#sessions.get(connection))
   }
 
-  #read(at: number, session: string, text: string): void {
+  #readLocks(at: number, session: string, text: string): void {
     for (const [, room = '', resource = '', token] of text.matchAll(locked))
       this.#listener.granted(at, session, room, resource, Number(token))
-    const starts = [...text.matchAll(messageStart)]
-    for (const [i, { 1: type = '', 2: room = '', index }] of starts.entries()) {
-      if (empty.has(type)) continue
-      const message = text.slice(index, starts[i + 1]?.index)
-      this.#listener.content(at, session, room, message.includes('"memo"'))
+    for (const { type, message } of messagesIn(text))
       if (type === 'locks') this.#listener.locks(at, session, message)
-    }
   }
+
+  #readContent(at: number, session: string, text: string): void {
+    for (const { type, room, message } of messagesIn(text))
+      if (!empty.has(type)) this.#listener.content(at, session, room, message.includes('"memo"'))
+  }
+}
+
+/** Messages that name a room, each up to the next one. */
+function messagesIn(text: string): { type: string; room: string; message: string }[] {
+  const starts = [...text.matchAll(messageStart)]
+  return starts.map(({ 1: type = '', 2: room = '', index }, i) => ({
+    type,
+    room,
+    message: text.slice(index, starts[i + 1]?.index),
+  }))
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -90,9 +90,9 @@ export const processFaults: Readonly<Record<string, FaultKind>> = {
     await world.cluster.start()
   }),
   'postgres frozen': onPostgres('postgres frozen', async (world) => {
-    const frozen = await world.cluster.freeze()
+    await world.cluster.freeze()
     await pause(world, 300, 6_000)
-    world.cluster.thaw(frozen)
+    world.cluster.thaw()
   }),
   'backend killed': onPostgres('backend killed', ({ cluster }) => cluster.killBackend()),
   'stream ended': onPostgres('stream ended', ({ cluster }) => cluster.terminateWalsenders()),

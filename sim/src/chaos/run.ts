@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type CutProxy, cutProxy } from '@lockstep/testing'
 import postgres from 'postgres'
@@ -79,6 +79,8 @@ export class Chaos {
   async run(): Promise<ChaosResult> {
     const { seed, forMs, gapMs, folder, progress } = this.#options
     mkdirSync(folder, { recursive: true })
+    // What another run has left there is no part of this one.
+    for (const file of recordings(folder)) rmSync(file)
     const clock = new RunClock()
     const recorder = new Recorder(`${folder}/run.ndjson`, clock)
     const random = Random.named(seed, 'faults')
@@ -213,13 +215,22 @@ export class Chaos {
   ): Promise<string> {
     const { folder } = this.#options
     const users = Object.fromEntries(clients.slots.map(({ client, user }) => [client, user]))
-    const files = readdirSync(folder)
-      .filter((name) => /^(run|server-\d+|clients-\d+)\.ndjson$/.test(name))
-      .map((name) => `${folder}/${name}`)
     const file = `${folder}/history.ndjson`
-    await writeHistory(file, { kind: 'begin', at: 0, rooms: opened, clients: users }, commits, files)
+    await writeHistory(
+      file,
+      { kind: 'begin', at: 0, rooms: opened, clients: users },
+      commits,
+      recordings(folder),
+    )
     return file
   }
+}
+
+/** What each process has written down. */
+function recordings(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => /^(run|server-\d+|clients-\d+)\.ndjson$/.test(name))
+    .map((name) => `${folder}/${name}`)
 }
 
 /** Most are members of most rooms; the one who listens in the server's own process is everywhere. */

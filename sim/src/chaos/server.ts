@@ -37,8 +37,9 @@ const stopMs = 20_000
 /** The bank's server: one process after the other, on one port. */
 export class BankServer {
   readonly port: number
-  /** Processes that were started so far. */
+  /** Processes that have served so far. */
   started = 0
+  #tries = 0
   readonly #options: ServerOptions
   #child: Child | undefined
 
@@ -70,7 +71,7 @@ export class BankServer {
     const { began, folder, database, rights, recorder, limits } = this.#options
     const config: ServerConfig = {
       began: String(began),
-      file: `${folder}/server-${++this.started}.ndjson`,
+      file: `${folder}/server-${++this.#tries}.ndjson`,
       database,
       port: this.port,
       limits,
@@ -78,6 +79,7 @@ export class BankServer {
     }
     const child = await Child.start('server-main', config)
     this.#child = child
+    this.started++
     child.onExit(() => {
       if (this.#child !== child) return
       // Nobody asked it to.

@@ -13,6 +13,9 @@ interface Rows {
   readonly counters: readonly CounterRow[]
 }
 
+/** Of a memo, this much says where it is from. */
+const memoCharsMax = 24
+
 const tables = ['rooms', 'accounts', 'entries', 'counters'] as const
 
 /** What a client shows of a room, without when and where. */
@@ -32,7 +35,6 @@ export class Witness {
   readonly #recorder: Recorder
   readonly #last = new Map<string, Rows>()
   readonly #showing = new Set<string>()
-  /** Why the rows of a room were replaced, or it was refused. */
   #closed = false
 
   constructor(name: string, client: BankClient, rooms: readonly string[], recorder: Recorder) {
@@ -135,7 +137,7 @@ function viewOf({ rooms, accounts, entries, counters }: Rows, room: string): Vie
     version: row.version,
     accounts: Object.fromEntries(accounts.map(({ id, balance }) => [id, balance])),
     entries: entries.toSorted((a, b) => a.version - b.version).map(({ commit }) => commit),
-    memos: accounts.flatMap(({ memo }) => (memo === undefined ? [] : [memo])),
+    memos: accounts.flatMap(({ memo }) => (memo === undefined ? [] : [memo.slice(0, memoCharsMax)])),
     counters: Object.fromEntries(counters.map(({ id, n }) => [id, n])),
   }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import postgres, { type Sql, type TransactionSql } from 'postgres'
 import { Random } from '../random/random.ts'
-import { type Account, type Change, commitBank } from './commit.ts'
+import { type Account, type Change, commitBank, fillingCharsMax, truncateEntries } from './commit.ts'
 import { rooms } from './opening.ts'
 
 export interface WritersOptions {
@@ -68,10 +68,15 @@ export class Writers {
   }
 
   #write(random: Random, commit: string): Promise<void> {
+    if (random.chance(0.003)) return this.#sql.begin((tx) => truncateEntries(tx, commit)) as Promise<void>
     const kind = random.of(['within', 'within', 'between', 'between', 'move', 'split', 'close'] as const)
     const room = random.of(rooms)
     const other = kind === 'within' || kind === 'split' || kind === 'close' ? room : random.of(rooms)
     const notes = random.chance(0.3)
+    const drawn = random.next()
+    // Half of the commits leave memos as they are, a few make them long.
+    const filling =
+      drawn < 0.5 ? {} : { fillingChars: drawn < 0.95 ? 0 : 2 * random.below(fillingCharsMax / 2) }
     const rollsBack = random.chance(0.08)
     const holdMs = random.chance(0.02) ? random.below(holdMsMax) : 0
     return this.#sql.begin(async (tx) => {
@@ -79,6 +84,7 @@ export class Writers {
         commit,
         rooms: [room, other],
         notes,
+        ...filling,
         decide: (accounts, newId) => decide(kind, random, { room, other, accounts, newId }),
       })
       if (operation !== undefined) await tell(tx, operation)

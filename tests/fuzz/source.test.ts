@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import postgres from 'postgres'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { silentLogger } from '../../packages/server/src/runtime/logger.ts'
-import { arrayEncoder, encodeArray } from '../../packages/server/src/source/array.ts'
+import { ArrayTextError, arrayEncoder, encodeArray } from '../../packages/server/src/source/array.ts'
 import { TypeCatalog } from '../../packages/server/src/source/catalog.ts'
 import { encodeText, encodeZonedTimestamp } from '../../packages/server/src/source/encoder.ts'
 import { Framer, WireError } from '../../packages/server/src/source/framer.ts'
@@ -81,6 +81,11 @@ function read(messages: readonly Buffer[], filling = 0): { sink: RecordingSink; 
   return { sink, error: undefined }
 }
 
+/** An error, if any, that says what is wrong with the bytes. */
+function expectClear(error: unknown): void {
+  if (error !== undefined && !(error instanceof ArrayTextError)) expect(error).toBeInstanceOf(PgoutputError)
+}
+
 const anyRecorded = fc.nat().map((n) => recorded[n % recorded.length] ?? Buffer.alloc(0))
 
 describe('the stream from Postgres', () => {
@@ -101,7 +106,7 @@ describe('the stream from Postgres', () => {
       const [one, other] = [0x00, 0x74].map((filling) => read([...before, broken], filling))
       expect(one?.sink.transactions).toEqual(other?.sink.transactions)
       expect(String(one?.error)).toBe(String(other?.error))
-      if (one?.error !== undefined) expect(one.error).toBeInstanceOf(PgoutputError)
+      expectClear(one?.error)
     },
     3_000,
   )
@@ -114,7 +119,7 @@ describe('the stream from Postgres', () => {
     ),
     (messages) => {
       const { sink, error } = read(messages)
-      if (error !== undefined) expect(error).toBeInstanceOf(PgoutputError)
+      expectClear(error)
       const lsns = sink.transactions.map(({ lsn }) => lsn)
       expect(lsns).toEqual([...new Set(lsns)].sort((a, b) => a - b))
     },
@@ -211,7 +216,7 @@ describe('values of Postgres', () => {
   })
 
   fuzz('of an array that is none are refused, or are JSON', mutatedText(tree.map(write)), (text) => {
-    const json = parsedOr(Error, () => arrayEncoder(encodeText, ',')(text))
+    const json = parsedOr(ArrayTextError, () => arrayEncoder(encodeText, ',')(text))
     if (json !== undefined) expect(Array.isArray(JSON.parse(json))).toBe(true)
   })
 

@@ -1,5 +1,10 @@
 import type { Encoder } from './encoder.ts'
 
+/** A text that `array_out` cannot have made. */
+export class ArrayTextError extends Error {
+  override readonly name = 'ArrayTextError'
+}
+
 /** Postgres arrays have at most six dimensions. */
 const depthMax = 6
 
@@ -20,7 +25,7 @@ export function isArrayEncoder(encoder: Encoder): encoder is ArrayEncoder {
 /**
  * JSON of an array in Postgres' text form: `{1,NULL,"a \"b\"",{...}}`, with an optional prefix of bounds,
  * `[0:1]={...}`, which JSON does not tell.
- * @throws Error for a text that array_out cannot have made.
+ * @throws ArrayTextError
  */
 export function encodeArray(text: string, element: Encoder, delimiter: string): string {
   const reader = new ArrayReader(text, element, delimiter.charCodeAt(0))
@@ -105,6 +110,6 @@ class ArrayReader {
   }
 
   #fail(): never {
-    throw new Error(`not an array as Postgres writes it (at character ${this.#at})`)
+    throw new ArrayTextError(`not an array as Postgres writes it (at character ${this.#at})`)
   }
 }

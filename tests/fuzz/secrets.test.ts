@@ -48,12 +48,7 @@ describe('A2: a signature', () => {
   })
   fuzz(
     'is of one request, one secret and one time',
-    fc.tuple(
-      request,
-      request,
-      mutatedText(fc.constantFrom('lockstep-signature', 'lockstep-timestamp')),
-      fc.string(),
-    ),
+    fc.tuple(request, request, fc.constantFrom('lockstep-signature', 'lockstep-timestamp'), fc.string()),
     ([sent, got, header, value]) => {
       const headers = signCallback(secret, sent, now)
       const same = sent.method === got.method && sent.target === got.target && sent.body === got.body
@@ -61,8 +56,7 @@ describe('A2: a signature', () => {
       expect(verifyCallback([`other ${secret}`, secret], got, of, now)).toBe(same)
       expect(verifyCallback([`other ${secret}`], sent, of, now)).toBe(false)
       const touched = (name: string): string | undefined => (name === header ? value : headers[name])
-      if (header in headers && value !== headers[header])
-        expect(verifyCallback([secret], sent, touched, now)).toBe(false)
+      if (value !== headers[header]) expect(verifyCallback([secret], sent, touched, now)).toBe(false)
     },
   )
 })

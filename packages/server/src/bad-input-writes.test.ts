@@ -13,7 +13,7 @@ async function answer(request: Request, server: SyncServer): Promise<Response> {
     }
     if (pathname === '/cast') {
       const { data } = await request.json()
-      await sql`INSERT INTO items (id, project_id, data) VALUES (4, 1, ${data}::text::bytea)`
+      await sql`INSERT INTO items (id, project_id, data) VALUES (${4}, ${1}, ${data}::text::bytea)`
       return null
     }
     const [row] = await sql<{ id: number }[]>`INSERT INTO items ${sql(await request.json())} RETURNING id`
@@ -125,9 +125,9 @@ describe('a write', () => {
     expect(await scene.sql`SELECT FROM items WHERE id = 4`).toHaveLength(0)
   })
 
-  it('W5: with a broken bytea is refused, and quotes nothing', async () => {
+  it('W5: with a broken bytea is refused by name, and quotes nothing', async () => {
     const text = await refusal(await post('{"data":"\\\\xzz"}', {}, '/cast'))
-    expect(text).toMatch(/^400 bad_value/)
+    expect(text).toMatch(/^400 bad_value: .*"data"/)
     expect(text).not.toContain('zz')
   })
 })

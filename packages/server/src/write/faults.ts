@@ -174,7 +174,7 @@ function quotedName(message: string): string | undefined {
  * looked for in the statement: `column = $n`, or the n-th value of an INSERT.
  */
 function parameterColumn(fault: DatabaseFault): string | undefined {
-  const number = /\$(\d+)/.exec(fault.where)?.[1]
+  const number = /\$(\d+)/.exec(fault.where)?.[1] ?? castParameter(fault)
   if (number === undefined) return undefined
   const assigned = new RegExp(
     `"?([A-Za-z_][A-Za-z0-9_]*)"?\\s*(?:=|<|>|<=|>=|<>)\\s*\\$${number}(?!\\d)`,
@@ -191,4 +191,20 @@ function parameterColumn(fault: DatabaseFault): string | undefined {
     if (index >= 0) return columns?.[index]
   }
   return undefined
+}
+
+/**
+ * The number of the parameter that a cast of the statement's own failed at, of which Postgres tells nothing:
+ * `$3::text::bytea`. Undefined where it could be one of several.
+ */
+function castParameter({ statement, message }: DatabaseFault): string | undefined {
+  const all = new Set([...statement.matchAll(/\$(\d+)/g)].map((match) => match[1]))
+  const cast = new Set<string | undefined>()
+  for (const [, number, type = ''] of statement.matchAll(/\$(\d+)(?:::\w+)*::(\w+)/g)) {
+    // A broken bytea is told by what is wrong in it.
+    if (message.includes(`type ${type}`) || (type === 'bytea' && /hexadecimal/.test(message)))
+      cast.add(number)
+  }
+  const [only] = cast.size > 0 ? cast : all
+  return cast.size > 1 || (cast.size === 0 && all.size > 1) ? undefined : only
 }

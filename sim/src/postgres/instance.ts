@@ -153,6 +153,11 @@ export class Instance {
     if (xidOrNone !== undefined && isBefore(this.#latestCompleted, xidOrNone))
       this.#latestCompleted = xidOrNone
     transaction.ended(committed)
+    // Its connection may have ended while a statement waited.
+    this.waits.fail(
+      transaction,
+      new DatabaseError('57014', 'the connection of the waiting statement has ended'),
+    )
     this.locks.release(transaction)
     this.waits.look()
     this.#events.ended()

@@ -36,12 +36,12 @@ export class ModelSnapshotReader implements SnapshotReader {
     await this.#process.pass()
     const { instance } = this.#model
     if (!instance.up) throw new DatabaseError('ECONNREFUSED', 'nothing answers')
-    await instance.statement()
     const transaction = this.#model.open()
     const forget = this.#process.onCut(() => {
       this.#model.clock.after(this.#model.hangUpMs(), () => void transaction.rollback())
     })
     try {
+      await instance.statement()
       // Rows never change, so that what is committed now can be looked at later.
       const visibility = instance.visibility()
       const tables = parts.map(({ collection }) => {
@@ -52,7 +52,7 @@ export class ModelSnapshotReader implements SnapshotReader {
       for (const [i, part] of parts.entries()) {
         const seen = tables[i]
         if (seen === undefined) continue
-        await instance.locks.take(transaction, seen.table, 'shared')
+        await transaction.share(seen.table)
         await instance.statement()
         // TRUNCATE leaves nothing to older snapshots either.
         const isEmptied = seen.table.truncations !== seen.truncations

@@ -46,6 +46,24 @@ export class StepClock implements Clock, Runtime {
     return Buffer.from(Array.from({ length: bytes }, () => this.#random.below(256))).toString('base64url')
   }
 
+  /** The clock as one process has it: nothing of what it planned happens after `kill`. */
+  process(): Runtime & { kill(): void } {
+    let isAlive = true
+    const timer = (afterMs: number, run: () => void): Timer =>
+      this.after(afterMs, () => {
+        if (isAlive) run()
+      })
+    return {
+      now: () => this.now(),
+      timer,
+      endOfTurn: (run) => void timer(0, run),
+      randomText: (bytes) => this.randomText(bytes),
+      kill: () => {
+        isAlive = false
+      },
+    }
+  }
+
   /** Runs what is planned within the next `ms`, and everything that follows from it. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms

@@ -98,6 +98,13 @@ export class ModelTransaction implements Transaction, Running {
     })
   }
 
+  /** As a SELECT of many rows begins. */
+  async share(table: Table): Promise<void> {
+    this.#assertAlive()
+    if (this.#state !== 'open') throw new DatabaseError('08003', 'the connection has ended')
+    await this.#instance.locks.take(this, table, 'shared')
+  }
+
   emit(content: string): Promise<void> {
     return this.#statement(async () => {
       const { end } = this.#append(messageRecordBytes + Buffer.byteLength(content))

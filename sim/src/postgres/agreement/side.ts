@@ -122,8 +122,10 @@ function rowsOfSnapshot(text: string): Rows {
   return rows
 }
 
-/** The rows of a room that the stream leads to, up to `lsn`. Values are JSON texts without white space. */
-export function replay(transactions: Transactions, lsn: number, room: string): Rows {
+/**
+ * The rows of a room, or all, that the stream leads to, up to `lsn`. Values are JSON texts without white space.
+ */
+export function replay(transactions: Transactions, lsn: number, room: string | undefined): Rows {
   const rows = new Map<string, (string | undefined)[]>()
   for (const { lsn: at, events } of transactions) {
     if (at > lsn) break
@@ -141,6 +143,7 @@ export function replay(transactions: Transactions, lsn: number, room: string): R
       }
     }
   }
+  if (room === undefined) return rows
   for (const [id, values] of rows)
     if (id.startsWith('marks/') || values[1] !== JSON.stringify(room)) rows.delete(id)
   return rows

@@ -55,7 +55,7 @@ describe.skipIf(withoutBrowser())('asking for what somebody else works on', () =
 
   test('K6: by keyboard alone one asks, the other lets go, and the text is saved before it is handed over', async () => {
     const field = await writes('What Olivia wrote')
-    await button(alice, `Ask for ${story}`).press('Enter')
+    await button(alice, `Ask for it: ${story}`).press('Enter')
     await alice.item(story).getByText('You asked for it.').waitFor()
     await said(alice, `Asked Olivia to let you have “${story}”.`)
     await said(olivia, `Alice would like to edit “${story}”. You can let go, or keep it.`)
@@ -85,7 +85,7 @@ describe.skipIf(withoutBrowser())('asking for what somebody else works on', () =
     // The row is what Olivia made of it by the time that it is Alice's; her focus has not moved.
     await said(alice, '“As a team member I see changes of others without reloading” is yours now.')
     await alice.item('What Olivia wrote').getByText('It is yours now').waitFor()
-    expect(await focused(alice)).toBe('Edit What Olivia wrote')
+    expect(await focused(alice)).toBe('Edit: What Olivia wrote')
     expect(await focused(olivia)).toBe('What Olivia wrote')
     await olivia.item('What Olivia wrote').getByText('Alice is currently editing').waitFor()
     await alice.page.keyboard.press('Enter')
@@ -106,7 +106,7 @@ describe.skipIf(withoutBrowser())('asking for what somebody else works on', () =
 
   test('K6: the holder keeps it, and loses neither text nor focus; the other is told, and may ask again', async () => {
     const field = await writes('Still being written')
-    await button(alice, `Ask for ${story}`).click()
+    await button(alice, `Ask for it: ${story}`).click()
     await olivia.page.getByRole('group', { name: asked }).getByRole('button', { name: 'Keep it' }).click()
     await alice.item(story).getByText('Not just now.').waitFor()
     await said(alice, `Olivia keeps “${story}” for now.`)
@@ -114,12 +114,12 @@ describe.skipIf(withoutBrowser())('asking for what somebody else works on', () =
     expect(await field.inputValue()).toBe('Still being written')
     expect(await field.evaluate((element) => element === document.activeElement)).toBe(true)
 
-    await button(alice, `Ask for ${story}`).click()
+    await button(alice, `Ask again: ${story}`).click()
     await olivia.page.getByRole('group', { name: asked }).waitFor()
     // Who is done lets go too.
     await field.press('Escape')
     await alice.item(story).getByText('It is yours now').waitFor()
-    await button(alice, `Let go of ${story}`).click()
+    await button(alice, `Let go: ${story}`).click()
     await olivia.page.getByText('Alice is currently editing').waitFor({ state: 'detached' })
     await alice.item(story).getByText('It is yours now').waitFor({ state: 'detached' })
     expect([...alice.takeRequests(), ...olivia.takeRequests()]).toEqual([])
@@ -127,9 +127,9 @@ describe.skipIf(withoutBrowser())('asking for what somebody else works on', () =
 
   test('K6: a question that was taken back leaves nothing behind, whatever the holder answers', async () => {
     await writes(story)
-    await button(alice, `Ask for ${story}`).press('Enter')
-    await button(alice, `Stop asking for ${story}`).press('Enter')
-    await button(alice, `Ask for ${story}`).waitFor()
+    await button(alice, `Ask for it: ${story}`).press('Enter')
+    await button(alice, `Never mind: ${story}`).press('Enter')
+    await button(alice, `Ask for it: ${story}`).waitFor()
     await olivia.page.getByRole('group', { name: asked }).getByRole('button', { name: 'Let go' }).click()
     await alice.page.getByText('Olivia is currently editing').waitFor({ state: 'detached' })
     expect(await olivia.page.getByText('Alice is currently editing').count()).toBe(0)
@@ -147,7 +147,7 @@ describe.skipIf(withoutBrowser())('asking for what somebody else works on', () =
     await own.getByRole('button', { name: 'Edit', exact: true }).click()
     await scrum.sql`update items set description = 'From elsewhere.' where id = 2`
     await olivia.page.getByRole('alert').getByText('From elsewhere.').waitFor()
-    await button(alice, `Ask for ${story}`).click()
+    await button(alice, `Ask for it: ${story}`).click()
     const question = olivia.page.getByRole('group', { name: asked })
     await question.getByText('your text stays here unsaved').waitFor()
     await question.getByRole('button', { name: 'Let go' }).click()

@@ -44,8 +44,9 @@ function Holder({ resource, name, edit, lock, asked }: HolderProps): ReactElemen
     else if (answer === 'kept') announce(`${who} keeps “${name}” for now.`)
     else if (answer === 'silent') announce(`${who} has not answered about “${name}”.`)
   }
+  const label =
+    asked === 'given' ? 'Edit' : asked === 'asked' ? 'Never mind' : asked ? 'Ask again' : 'Ask for it'
   const more = { asked: 'You asked for it.', kept: 'Not just now.', silent: 'No answer.', given: '' }
-  const isWaiting = asked === 'asked' || asked === 'given'
   // A drag is over before anybody could answer.
   const isOffered = asked !== undefined || (doing === 'editing' && !isOwn)
   return (
@@ -65,17 +66,17 @@ function Holder({ resource, name, edit, lock, asked }: HolderProps): ReactElemen
         <button
           type="button"
           className="holder-button"
-          aria-label={`${asked === 'given' ? 'Edit' : isWaiting ? 'Stop asking for' : 'Ask for'} ${name}`}
-          onClick={asked === 'given' ? edit : isWaiting ? () => asks.end(resource) : () => void ask()}
+          aria-label={`${label}: ${name}`}
+          onClick={asked === 'given' ? edit : asked === 'asked' ? () => asks.end(resource) : () => void ask()}
         >
-          {asked === 'given' ? 'Edit' : asked === 'asked' ? 'Never mind' : asked ? 'Ask again' : 'Ask for it'}
+          {label}
         </button>
       )}
       {asked === 'given' && (
         <button
           type="button"
           className="holder-button"
-          aria-label={`Let go of ${name}`}
+          aria-label={`Let go: ${name}`}
           onClick={() => asks.end(resource)}
         >
           Let go

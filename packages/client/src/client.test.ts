@@ -126,7 +126,11 @@ test('nobody waits for a channel of a client that was closed', async () => {
   const client = make('page')
   const waiting = [client.channel('a').ready, client.channel('b').ready]
   client.close()
-  for (const ready of waiting) await expect(ready).rejects.toThrow('idle')
+  for (const ready of waiting) await expect(ready).rejects.toMatchObject({ code: 'closed' })
+  // Also what is asked for later.
+  for (const name of ['a', 'never asked for']) {
+    await expect(client.channel(name).ready).rejects.toMatchObject({ code: 'closed' })
+  }
   expect(client.channel('a').status).toEqual({ state: 'idle' })
   expect(client.channel('a').items.size).toBe(2)
 })

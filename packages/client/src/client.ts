@@ -89,6 +89,7 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
   readonly #writes: WriteQueue
   readonly #connection: Connection
   declare readonly session: Session
+  declare closed: 'closed' | undefined
   readonly #url: string
 
   constructor(source: ClientSource, options: ClientOptions) {
@@ -164,6 +165,7 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
   }
 
   close(): void {
+    this.closed = 'closed'
     this.#connection.tell({ kind: 'close' })
     this.#writes.close()
     for (const handle of this.session.channels.values()) handle.stop()
@@ -220,7 +222,9 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
     this.#statusListeners.tell(this.report, status)
   }
 
-  async renew(): ReturnType<ConnectionOwner['renew']> {
+  async renew(replaced: boolean): ReturnType<ConnectionOwner['renew']> {
+    // A copy of the page goes on under the same session: what it does is another's.
+    if (replaced) this.session.ids.clear()
     const needed = [...this.session.channels.values()].filter(({ needs }) => needs > 0)
     try {
       this.session.use(await this.#renewal(needed.map(({ name }) => name)))

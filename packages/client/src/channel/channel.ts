@@ -30,7 +30,10 @@ export type OperationListener = (envelope: Json, context: OperationContext) => v
 export interface Channel<Rows> {
   readonly name: string
   readonly status: ChannelStatus
-  /** Resolves when the channel is live for the first time; rejects when it is refused, revoked, left or closed. */
+  /**
+   * Resolves when the channel is live for the first time; rejects when it is refused, revoked or left, and with the code
+   * `closed` where the client was closed, then or before.
+   */
   readonly ready: Promise<void>
   /** The same object for the same name, always. */
   collection<Name extends keyof Rows & string>(name: Name): Collection<RowOf<Rows[Name]>>

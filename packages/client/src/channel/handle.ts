@@ -10,6 +10,8 @@ import { Subscription } from './subscription.ts'
 export interface ChannelOwner extends RowWriter {
   readonly applier: Applier
   readonly report: Report
+  /** The client was closed. */
+  readonly closed: 'closed' | undefined
   /** The first who needs the channel has come, or the last has gone for long enough. */
   wanted(channel: ChannelHandle, wanted: boolean): void
   linger(run: () => void): () => void
@@ -56,13 +58,14 @@ export class ChannelHandle {
   get ready(): Promise<void> {
     const ready = new Promise<void>((resolve, reject) => {
       const look = (status: ChannelStatus): void => {
-        if (status.state === 'subscribing') return
+        const code = this.#owner.closed
+        if (status.state === 'subscribing' && !code) return
         stop()
         if (status.state === 'live') resolve()
-        else reject(Object.assign(new Error(`Channel ${this.name} is ${status.state}.`), { status }))
+        else reject(Object.assign(new Error(`Channel ${this.name} is ${status.state}.`), { status, code }))
       }
       const stop = this.onStatus(look)
-      if (this.status.state !== 'idle') look(this.status)
+      if (this.status.state !== 'idle' || this.#owner.closed) look(this.status)
     })
     // Whoever does not await it must not be told of a rejection that nobody handles.
     ready.catch(() => {})

@@ -52,13 +52,18 @@ export class Subscription {
 
   /** The connection is gone, and what was not applied with it. */
   disconnected(): void {
-    if (this.pending || this.phase === 'live') this.phase = 'idle'
+    if (this.on) this.phase = 'idle'
     this.held = []
   }
 
   /** Whether there are rows on show that are behind those of other channels. */
   get behind(): boolean {
     return this.pending && this.position !== undefined
+  }
+
+  /** The server knows of it, as far as we know. */
+  get on(): boolean {
+    return this.pending || this.phase === 'live'
   }
 
   get pending(): boolean {

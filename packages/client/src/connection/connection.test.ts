@@ -149,6 +149,33 @@ describe('the connection', () => {
     expect(runtime.timers).toBe(0)
   })
 
+  test('O3, S2: hears what a copy of the page does under the session that both had, and not what it did itself', async () => {
+    const { server, runtime, live, connect } = stage()
+    let renewals = 0
+    const client = live({ renew: async () => ({ id: `s${++renewals}`, token: `t${renewals}` }) })
+    const heard: unknown[] = []
+    client.channel('a').on('x', (envelope) => heard.push(envelope))
+    const commit = (session: string, envelope: string): void => {
+      server.commit({ a: {} }, { session, operations: { a: [{ operation: 'x', envelope }] } })
+      server.connection.arrive()
+    }
+    commit('s0', 'mine')
+    server.connection.cut(4409, 'replaced')
+    await runtime.advance(0)
+    connect()
+    commit('s0', 'the copy’s')
+    commit('s1', 'mine again')
+    expect(heard).toEqual(['the copy’s'])
+    // A session that has run out was nobody else's.
+    await runtime.advance(6_000)
+    server.connection.cut(4401, 'session_expired')
+    await runtime.advance(0)
+    connect()
+    expect(client.sessionId).toBe('s2')
+    commit('s1', 'mine, late')
+    expect(heard).toEqual(['the copy’s'])
+  })
+
   test('S2: does not fight with a copy of the page for ever over a session that stays the same', async () => {
     const { server, runtime, live, connect } = stage()
     const renewals: unknown[] = []

@@ -8,8 +8,8 @@ export interface ConnectionOwner {
   receive(text: string): void
   /** The transport is gone; what was under way is void. */
   dropped(): void
-  /** Gets a new session and keeps it. Never rejects. */
-  renew(): Promise<EventOf<'renewed' | 'not-renewed'>>
+  /** Gets a new session and keeps it. `replaced`: the last one is another page's. Never rejects. */
+  renew(replaced: boolean): Promise<EventOf<'renewed' | 'not-renewed'>>
   changed(state: ConnectionState, fallback: Fallback | undefined): void
 }
 
@@ -49,7 +49,10 @@ export class Connection {
       if (effect === 'drop') this.#drop()
       else if (effect === 'open') this.#open()
       else if (effect === 'greet') this.#owner.greet()
-      else this.#owner.renew().then((event) => this.tell(event))
+      else
+        this.#owner
+          .renew((event as { readonly code?: number }).code === 4409)
+          .then((event) => this.tell(event))
     }
     this.#setTimer()
     if (event.kind === 'close') this.#stopWaking()

@@ -20,6 +20,7 @@ export function statusOf(state: ConnectionState, fallback: Fallback | undefined)
   const { kind } = state
   if (kind === 'offline') return { state: kind, retryAt: state.alarmAt }
   if (kind === 'refused') return { state: kind, reason: state.error.code, message: state.error.message }
-  if (kind === 'idle' || kind === 'connecting' || kind === 'renewing') return connectingStatus
-  return { state: kind, fallback }
+  return kind === 'catching-up' || kind === 'live' || kind === 'closed'
+    ? { state: kind, fallback }
+    : connectingStatus
 }

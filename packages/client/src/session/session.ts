@@ -85,7 +85,7 @@ export class Session {
     // Another session may have other rights: what the last one could not see is asked for again.
     if (session.id !== this.id) {
       for (const { subscription } of this.channels.values()) {
-        if (subscription.phase === 'revoked' || subscription.phase === 'refused') subscription.phase = 'idle'
+        if (!subscription.on) subscription.phase = 'idle'
       }
     }
     this.id = session.id
@@ -109,7 +109,7 @@ export class Session {
       channel.setStatus({ state: 'subscribing' })
       if (this.#greeted) this.#ask(channel, true)
     } else {
-      if (this.#greeted && (subscription.pending || subscription.phase === 'live'))
+      if (this.#greeted && subscription.on)
         this.connection.send({ type: 'unsubscribe', id: ++this.#requests, channel: channel.name })
       this.#end(channel, { state: 'idle' })
     }
@@ -359,8 +359,8 @@ export class Session {
 
   /** Whether nothing will come until the application does something. */
   get ended(): boolean {
-    const { kind } = this.connection.state
-    return kind === 'idle' || kind === 'refused' || kind === 'closed'
+    // Whatever goes on by itself has an alarm.
+    return !('alarmAt' in this.connection.state)
   }
 
   disconnected(): void {
@@ -384,7 +384,7 @@ export class Session {
   #moved(): void {
     const { kind } = this.connection.state
     const settled = this.#settled
-    if ((kind === 'live' && !settled) || (kind === 'catching-up' && settled)) {
+    if (kind === (settled ? 'catching-up' : 'live')) {
       this.connection.tell({ kind: 'progress', settled })
     }
     const told = this.#toldLive

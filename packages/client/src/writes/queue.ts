@@ -73,7 +73,7 @@ export class WriteQueue implements Confirmations {
     })
   }
 
-  write(channel: ChannelHandle, request: WriteRequest): Promise<Json | undefined> {
+  async write(channel: ChannelHandle, request: WriteRequest): Promise<Json | undefined> {
     const effects: Effect[] = []
     const transaction: OptimisticTransaction = {
       create(collection, attributes) {
@@ -88,11 +88,7 @@ export class WriteQueue implements Confirmations {
         effects.push(channel.collection(collection).effect('destroy', key, {}))
       },
     }
-    try {
-      request.optimistic?.(transaction)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    request.optimistic?.(transaction)
     return this.#begin(effects, () => request)
   }
 

@@ -241,6 +241,35 @@ describe('one channel', () => {
     expect(a.status).toMatchObject({ state: 'live' })
   })
 
+  test('G3, G4: whose rows cannot be had now goes on from those that it shows', async () => {
+    const { server, runtime, client: make, connect } = stage()
+    const client = make('session')
+    const [a, b] = [client.channel('a'), client.channel('b')]
+    connect()
+    const heard: unknown[] = []
+    a.on('items/rename', (envelope) => heard.push(envelope))
+    const shown: unknown[] = []
+    a.items.subscribe(() => shown.push(a.items.get(1)?.title))
+    server.slowFill = true
+    server.connection.reset('b', 'slow')
+    server.commit(
+      { a: { items: { update: { 1: { title: 'eins' } } } } },
+      { operations: { a: [{ operation: 'items/rename', envelope: 1 }] } },
+    )
+    const error = { code: 'unavailable', message: 'Later.', retryable: true }
+    server.connection.push({ type: 'reset', channel: 'a', reason: 'slow' })
+    server.connection.push({ type: 'error', channel: 'a', error })
+    server.connection.finish()
+    server.connection.arrive()
+    expect(b.status.state).toBe('live')
+    expect(shown).toEqual([])
+    server.slowFill = false
+    await runtime.advance(1_000)
+    server.connection.arrive()
+    expect(shown).toEqual(['eins'])
+    expect(heard).toEqual([1])
+  })
+
   test('that nobody needs any more goes after a while, and comes back when it is needed', async () => {
     const { server, runtime, live } = stage()
     const client = live()

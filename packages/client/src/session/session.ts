@@ -234,6 +234,7 @@ export class Session {
 
   /** The server could not give the channel now: asks again later, and lets the others go on. */
   #retry(channel: ChannelHandle): void {
+    this.#void(channel)
     channel.subscription.disconnected()
     channel.setStatus({ state: 'subscribing' })
     channel.cancelRetry = this.#runtime.timer(backoffMs(++channel.failures, this.#runtime.random()), () => {
@@ -243,13 +244,18 @@ export class Session {
     })
   }
 
-  /** The channel's rows go; what was to be applied to them is void. */
+  /** What was to be applied to the channel's rows is void, but for what confirms writes. */
+  #void({ name, subscription }: ChannelHandle): void {
+    this.#queue = this.#queue.filter((message) => !('channel' in message) || message.channel !== name)
+    this.#queue.push(...subscription.held.filter((message) => message.type === 'confirmed'))
+  }
+
+  /** The channel's rows go, and what was to be applied to them. */
   #end(channel: ChannelHandle, status: Exclude<ChannelStatus, { state: 'live' | 'subscribing' }>): void {
     channel.subscription.phase = status.state
     channel.cancelRetry?.()
     channel.failures = 0
-    this.#queue = this.#queue.filter((message) => !('channel' in message) || message.channel !== channel.name)
-    this.#queue.push(...channel.subscription.held.filter((message) => message.type === 'confirmed'))
+    this.#void(channel)
     channel.subscription.forget()
     channel.resetReason = undefined
     this.#applier.run(status.state === 'revoked' ? 'revoked' : 'reset', () => {

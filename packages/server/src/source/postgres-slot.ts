@@ -17,6 +17,9 @@ export interface PostgresSlotOptions {
   readonly flushesMessages?: boolean | undefined
 }
 
+/** How often it is looked whether transactions have ended. */
+const settlingPauseMs = 20
+
 /** A slot of a Postgres, by SQL. */
 export class PostgresSlot implements SlotDatabase {
   readonly types: TypeCatalog = new TypeCatalog()
@@ -106,6 +109,17 @@ export class PostgresSlot implements SlotDatabase {
       SELECT lsn::text AS lsn FROM pg_create_logical_replication_slot(${slot}, 'pgoutput')`
     if (row === undefined) throw new Error('no slot was made')
     return parseLsn(row.lsn)
+  }
+
+  async settled(): Promise<void> {
+    const [own] = await this.#sql<{ xid: string }[]>`SELECT pg_current_xact_id()::text AS xid`
+    if (own === undefined) throw new Error('no transaction was begun')
+    for (let pauseMs = 0; ; pauseMs = settlingPauseMs) {
+      const [row] = await this.#sql<{ settled: boolean }[]>`
+        SELECT pg_snapshot_xmin(pg_current_snapshot()) >= ${own.xid}::xid8 AS settled
+        FROM (SELECT pg_sleep(${pauseMs / 1_000}::float8)) paused`
+      if (row?.settled === true) return
+    }
   }
 
   async saveEpoch(slot: string, epoch: string, terms: string): Promise<void> {

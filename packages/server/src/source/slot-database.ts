@@ -37,6 +37,8 @@ export interface SlotDatabase {
   publish(plan: SlotPlan): Promise<void>
   /** @returns from where on commits are in its stream. Waits for transactions that are open to end. */
   createSlot(slot: string): Promise<number>
+  /** Resolves when all transactions that are under way at the call have ended, and can be seen by others. */
+  settled(): Promise<void>
   saveEpoch(slot: string, epoch: string, terms: string): Promise<void>
 
   /** A connection for one stream, not begun. */

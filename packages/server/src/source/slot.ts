@@ -71,6 +71,9 @@ export async function newEpoch(
   )
   try {
     const from = await database.createSlot(plan.slot)
+    // A commit is in the WAL first and seen by others later: the last ones before the stream's beginning are not in it,
+    // and must not be missing in the first snapshots.
+    await database.settled()
     const epoch = epochName(runtime)
     await database.saveEpoch(plan.slot, epoch, terms)
     return { epoch, from }

@@ -28,7 +28,7 @@ export interface PendingWrite {
   readonly room: string
   readonly counter: string
   /** What is shown of the counter while it is pending; undefined: not known. */
-  readonly n: number | undefined
+  n: number | undefined
 }
 
 /** A page of a client, from `opened` to the next. */
@@ -84,6 +84,9 @@ export class Facts {
         break
       case 'cleared':
         this.room(event.client, event.room).shown = undefined
+        // With the rows goes what pending writes made of them.
+        for (const write of this.page(event.client).writes.values())
+          if (write.room === event.room) write.n = undefined
         break
       case 'told':
         if (event.room === undefined) this.page(event.client).connection = event.state

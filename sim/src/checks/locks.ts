@@ -20,6 +20,8 @@ export function locks({ releaseMs }: Pick<Deadlines, 'releaseMs'>): Checker {
     /** Sessions whose page was closed, and when their locks are due. */
     const gone = new Map<string, number>()
     let clockMoved = false
+    /** The process of now has given a lock. */
+    let given = false
     return {
       every({ at }) {
         for (const [session, due] of gone) {
@@ -37,6 +39,7 @@ export function locks({ releaseMs }: Pick<Deadlines, 'releaseMs'>): Checker {
         resources.set(name, known)
         const grant = JSON.stringify([name, session, token])
         if (what === 'granted') {
+          given = true
           const renewed = known.holder === session && known.token === token
           if (known.holder !== undefined && known.holder !== session) {
             report(`${name} was given to ${session} while ${known.holder} held it`)
@@ -60,8 +63,13 @@ export function locks({ releaseMs }: Pick<Deadlines, 'releaseMs'>): Checker {
         if (what === 'closed') gone.set(session, at + releaseMs)
       },
       fault({ at, fault }) {
-        if (fault === 'clock') clockMoved = true
+        if (fault === 'clock') {
+          clockMoved = true
+          // A process that has given no lock yet knows no token.
+          if (!given) for (const resource of resources.values()) resource.token = 0
+        }
         if (fault === 'crash' || fault === 'restart') {
+          given = false
           // They were in the memory of the process.
           for (const resource of resources.values()) {
             resource.holder = undefined

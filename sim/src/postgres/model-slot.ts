@@ -99,6 +99,10 @@ export class ModelSlot implements SlotDatabase {
     return this.#ask(() => this.#model.createSlot(name))
   }
 
+  settled(): Promise<void> {
+    return this.#ask(() => this.#model.settled())
+  }
+
   saveEpoch(slot: string, epoch: string, terms: string): Promise<void> {
     return this.#ask(() => {
       const { catalog, instance } = this.#model

@@ -241,17 +241,22 @@ export class PostgresModel implements Database {
   /** Waits for the transactions that are under way. @returns where its stream begins */
   async createSlot(name: string): Promise<number> {
     if (this.slots.has(name)) throw new DatabaseError('42710', `replication slot "${name}" already exists`)
+    await this.settled()
+    if (this.slots.has(name)) throw new DatabaseError('42710', `replication slot "${name}" already exists`)
+    this.instance.touch()
+    const lsn = this.instance.wal.inserted
+    this.slots.set(name, new ReplicationSlot(name, lsn, this.instance))
+    return lsn
+  }
+
+  /** Waits for the transactions that are under way and have written something. */
+  async settled(): Promise<void> {
     const { life } = this.instance
     const running = [...this.instance.running].filter(({ xidOrNone }) => xidOrNone !== undefined)
     while (running.some((one) => this.instance.running.has(one)))
       await new Promise<void>((resolve) => this.#onEnd.push(resolve))
     if (this.instance.life !== life || !this.instance.up)
       throw new DatabaseError('57P01', 'Postgres went down')
-    if (this.slots.has(name)) throw new DatabaseError('42710', `replication slot "${name}" already exists`)
-    this.instance.touch()
-    const lsn = this.instance.wal.inserted
-    this.slots.set(name, new ReplicationSlot(name, lsn, this.instance))
-    return lsn
   }
 
   /** A message outside of transactions, flushed. */

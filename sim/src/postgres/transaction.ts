@@ -220,7 +220,8 @@ export class ModelTransaction implements Transaction, Running {
         this,
         () => {
           const ahead = queue[0]
-          if (cell.owner !== undefined && cell.owner !== this) return [cell.owner]
+          // Who has the row goes on; those who wait for it wait for its end.
+          if (cell.owner !== undefined) return cell.owner === this ? [] : [cell.owner]
           return ahead === undefined || ahead === this ? [] : [ahead]
         },
         () => {

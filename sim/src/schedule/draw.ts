@@ -9,20 +9,23 @@ import { drawSetting } from './setting.ts'
 const busyMs = [8_000, 30_000] as const
 const quietMs = 75_000
 
+/** By then the bank is open. */
+const openedMs = 200
+
 /** The schedule of a seed. */
 export function drawSchedule(seed: number): Schedule {
   const setting = drawSetting(Random.named(seed, 'setting'))
   const random = Random.named(seed, 'steps')
   const quietAt = random.between(...busyMs)
   const steps: Step[] = setting.people.map(({ name }) => ({
-    at: random.below(2_000),
+    at: random.between(openedMs, 2_000),
     of: name,
     ...(random.chance(0.8) ? { kind: 'load' as const, holdMs: drawHold(random) } : { kind: 'open' as const }),
   }))
   const draw = (count: number, one: () => readonly Step[]): void => {
     for (let i = 0; i < count; i++) steps.push(...one())
   }
-  const at = (): number => random.below(quietAt)
+  const at = (): number => random.between(openedMs, quietAt)
   const accounts = new Accounts(setting)
   draw(random.between(20, 90), () => [
     { at: at(), kind: 'post', posting: drawPosting(random, setting, accounts) },

@@ -124,7 +124,7 @@ export class ChannelHandle {
     // A channel on which nobody listens for operations misses none.
     if (this.#operations.size === 0 || this.#unknown.has(operation)) return
     this.#unknown.add(operation)
-    this.#owner.report(new Error(`Nobody listens for operation "${operation}" of ${this.name}.`))
+    this.#owner.report(new Error(`Nobody hears operation "${operation}" of ${this.name}.`))
   }
 
   write(request: WriteRequest): Promise<Json | undefined> {

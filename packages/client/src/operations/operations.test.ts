@@ -104,7 +104,7 @@ describe('registerCallback', () => {
     expect(heard).toEqual([{ n: 1 }, { n: 2 }])
     expect(errors.map(String)).toEqual([
       'Error: Nobody handles the part "_new" of operation "x" of a.',
-      'Error: Nobody listens for operation "y" of a.',
+      'Error: Nobody hears operation "y" of a.',
     ])
   })
 

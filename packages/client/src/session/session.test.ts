@@ -386,6 +386,6 @@ describe('operations', () => {
     a.on('something', () => {})
     for (const text of ['x', 'y']) server.commit({ a: {} }, { operations: note(text) })
     server.connection.arrive()
-    expect(errors.map(String)).toEqual(['Error: Nobody listens for operation "note" of a.'])
+    expect(errors.map(String)).toEqual(['Error: Nobody hears operation "note" of a.'])
   })
 })

@@ -1,4 +1,4 @@
-import type { Json, Row, TransactionMessage } from '@lockstep/protocol'
+import type { Confirmed, Json, Row, TransactionMessage } from '@lockstep/protocol'
 import type { ChannelHandle } from '../channel/handle.ts'
 import type { Applier } from '../collection/applier.ts'
 import { temporaryPrefix } from '../collection/key.ts'
@@ -137,7 +137,7 @@ export class WriteQueue implements Confirmations {
     if (ahead.length > 0) await Promise.all(ahead)
     for (const { store, key, action } of mutation.effects) {
       if (action !== 'create' && store.realKey(key).startsWith(temporaryPrefix)) {
-        this.#fail(mutation, new WriteError('not_found', 'The row was not created.'))
+        this.#fail(mutation, new WriteError('not_found', 'There is no row.'))
         return
       }
     }
@@ -263,7 +263,8 @@ export class WriteQueue implements Confirmations {
       const subscription = this.stream?.channels.get(store.channel)?.subscription
       if (subscription?.pending || (subscription?.position && subscription.phase !== 'live')) {
         // The effect is among what that channel holds back, or is yet to be asked for: what is shown in its place stays.
-        subscription.held.push({ type: 'confirmed', mutation: id, position: '' })
+        // Nobody looks at the position of a confirmation.
+        subscription.held.push({ type: 'confirmed', mutation: id } as Confirmed)
         mutation.barrier = undefined
         continue
       }

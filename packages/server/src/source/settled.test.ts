@@ -31,7 +31,7 @@ async function waitForStandby(name: string): Promise<void> {
   })
 }
 
-const runs = (query: string, waitsFor: string): Promise<void> =>
+const runs = (query: string, waitsFor: string): Promise<unknown> =>
   eventually(async () => {
     const rows = await sql`
       SELECT 1 FROM pg_stat_activity WHERE query LIKE ${query} AND wait_event = ${waitsFor} AND pid <> pg_backend_pid()`

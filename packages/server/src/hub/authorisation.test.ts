@@ -63,6 +63,24 @@ test('G9: an answer from before rights were taken does not give them back when i
   expect(viewOf(visitor.got)).toBe(await viewOfAudience('guest'))
 })
 
+test('G9: whoever took rights is told when they are taken, also where they were asked for once more meanwhile', async () => {
+  const room = new Room()
+  const visitor = room.join()
+  await visitor.subscribe('room/1')
+  await settle()
+  const asked = questions(room)
+  let taken = false
+  const before = room.hub.reauthorize(1).then(() => {
+    taken = true
+  })
+  const after = room.hub.reauthorize(1)
+  await asked[0]?.(false)
+  expect(taken, 'an answer that does not count').toBe(false)
+  await asked[1]?.(false)
+  await Promise.all([before, after])
+  expect(visitor.heard.at(-1)).toBe('revoked room/1')
+})
+
 test('G9: a user is named by its id, be it written as number or as text', async () => {
   const room = new Room()
   const visitor = room.join()

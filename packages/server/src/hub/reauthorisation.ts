@@ -19,33 +19,45 @@ export async function askAgain(
   authoriser: Authoriser,
   hooks: RightsHooks,
 ): Promise<void> {
-  const { session } = connection
-  if (session === undefined) return
   await Promise.all(
-    [...connection.subscriptions.values()].map(async (subscription) => {
+    [...connection.subscriptions.values()].map((subscription) => {
       // One that is still being authorised was asked on its own, possibly before the change: it asks again.
       if (subscription.state === 'authorizing') {
         subscription.asks++
         return
       }
-      const asks = ++subscription.asks
-      const answer = await authoriser.ask(session, subscription.channel)
-      if (subscription.state === 'ended' || subscription.asks !== asks) return
-      if (!(answer instanceof LockstepError) && answer.view === subscription.view) return
-      if (connection.carrier.waiting) {
-        // What was sent under the old rights and has not left yet must not leave: it goes with the connection.
-        // The client comes back, and is told then what it may see.
-        connection.carrier.terminate()
-        hooks.end()
-      } else if (!(answer instanceof LockstepError)) hooks.become(subscription, answer)
-      else if (answer.retryable) {
-        // Neither yes nor no: nothing more may be sent, and no rows be taken away. The client comes back.
-        connection.fail(answer)
-        hooks.end()
-      } else {
-        hooks.lose(subscription.channel)
-        connection.send({ type: 'revoked', channel: subscription.channel })
-      }
+      subscription.asked = askOne(connection, subscription, authoriser, hooks)
+      return subscription.asked
     }),
   )
+}
+
+async function askOne(
+  connection: Connection,
+  subscription: Subscription,
+  authoriser: Authoriser,
+  hooks: RightsHooks,
+): Promise<void> {
+  const { session } = connection
+  if (session === undefined) return
+  const asks = ++subscription.asks
+  const answer = await authoriser.ask(session, subscription.channel)
+  if (subscription.state === 'ended') return
+  // A newer question decides: whoever asked this one is not told before that one is answered.
+  if (subscription.asks !== asks) return subscription.asked
+  if (!(answer instanceof LockstepError) && answer.view === subscription.view) return
+  if (connection.carrier.waiting) {
+    // What was sent under the old rights and has not left yet must not leave: it goes with the connection.
+    // The client comes back, and is told then what it may see.
+    connection.carrier.terminate()
+    hooks.end()
+  } else if (!(answer instanceof LockstepError)) hooks.become(subscription, answer)
+  else if (answer.retryable) {
+    // Neither yes nor no: nothing more may be sent, and no rows be taken away. The client comes back.
+    connection.fail(answer)
+    hooks.end()
+  } else {
+    hooks.lose(subscription.channel)
+    connection.send({ type: 'revoked', channel: subscription.channel })
+  }
 }

@@ -37,6 +37,8 @@ export class Subscription {
   greeting: readonly Operation[] | undefined
   /** Counts the times that the application was asked: an older answer that comes later is ignored. */
   asks = 0
+  /** The newest question of those, once it was granted: ends when its answer has been acted on. */
+  asked: Promise<void> | undefined
   /** Counts the loads begun: an older one that ends later is ignored. */
   load = 0
 

@@ -86,8 +86,13 @@ export class Person {
     this.#show({ url: this.#parts.mountPath }, this.#parts.rooms)
   }
 
-  /** Whether somebody would load the page again: it says that it may not see a room, and they know that they may. */
+  /**
+   * Whether somebody would load the page again: it says that it may not see a room, and they know that they may; or that
+   * its session has ended, as after a computer slept while a new one was on its way.
+   */
   wonders(maySee: (room: string) => boolean): boolean {
+    const status = this.page?.client.status
+    if (status?.state === 'refused' && status.reason === 'session_expired') return true
     return [...(this.witness?.rooms.values() ?? [])].some(({ room, channel: { status } }) => {
       const isTold =
         status.state === 'revoked' || (status.state === 'refused' && status.error.code === 'no_channel')

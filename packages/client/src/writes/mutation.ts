@@ -11,14 +11,14 @@ export interface Mutation {
   readonly showing: Set<Effect>
   /** Made when it is sent, when temporary keys are known. */
   readonly request: () => Omit<WriteRequest, 'optimistic'>
-  /** Connections begun before it was made. */
-  readonly generation: number
+  /** Connections begun before it was made; -1 once the stream has had its time to confirm it. */
+  generation: number
   /** The request has ended, one way or the other. */
   readonly replied: Gate
   /** All has ended. */
   readonly finished: Gate
-  /** When the server said yes. */
-  answeredAt?: number
+  /** The server said yes. */
+  answered?: boolean
   reply?: Json | undefined
   /** It has passed through the stream. */
   confirmed: boolean

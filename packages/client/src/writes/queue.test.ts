@@ -113,6 +113,21 @@ test('a write that the stream does not know ends with a barrier after a while', 
   expect(a.items.get(1)?.title).toBe('one')
 })
 
+test('G6: a clock that is set back does not keep a write from its barrier', async () => {
+  const { server, runtime, live } = stage()
+  const now = runtime.now.bind(runtime)
+  let backMs = 0
+  runtime.now = () => now() - backMs
+  runtime.respond = async () => ({ status: 200, text: async () => '"plain"' })
+  const write = follow(live().channel('a').items.update(1, { title: 'eins' }))
+  await settle()
+  backMs = 60_000
+  await runtime.advance(confirmMs)
+  server.connection.arrive()
+  await settle()
+  expect(write.outcome).toBe('done')
+})
+
 test('G6: a barrier that could not be had is asked for again after a while', async () => {
   const { server, runtime, errors, live } = stage()
   runtime.respond = async () => ({ status: 200, text: async () => '"plain"' })

@@ -215,7 +215,7 @@ export class WriteQueue implements Confirmations {
 
   #answered(mutation: Mutation, body: Json | undefined): void {
     mutation.reply = body
-    mutation.answeredAt = this.#runtime.now()
+    mutation.answered = true
     for (const { store, key, action } of mutation.effects) {
       if (action !== 'create' || !key.startsWith(temporaryPrefix)) continue
       // What it is is read as a row; where it is none, it has no key column and nothing is learnt.
@@ -230,7 +230,12 @@ export class WriteQueue implements Confirmations {
     if (this.stream?.ended !== false) mutation.resolve(body)
     if (mutation.confirmed) this.#finish(mutation)
     else if (mutation.generation !== this.#generation) this.#askBarrier()
-    else this.#timer(confirmMs, () => this.#askBarrier())
+    else {
+      this.#timer(confirmMs, () => {
+        mutation.generation = -1
+        this.#askBarrier()
+      })
+    }
   }
 
   #fail(mutation: Mutation, error: WriteError): void {
@@ -275,7 +280,7 @@ export class WriteQueue implements Confirmations {
     if (mutation.showing.size > 0) return undefined
     mutation.confirmed = true
     return () => {
-      if (mutation.answeredAt !== undefined) this.#finish(mutation)
+      if (mutation.answered) this.#finish(mutation)
     }
   }
 
@@ -302,9 +307,7 @@ export class WriteQueue implements Confirmations {
 
   /** The stream has ended for now: what the server has answered counts. */
   ended(): void {
-    for (const { answeredAt, resolve, reply } of this.#mutations.values()) {
-      if (answeredAt !== undefined) resolve(reply)
-    }
+    for (const { answered, resolve, reply } of this.#mutations.values()) if (answered) resolve(reply)
   }
 
   disconnected(): void {
@@ -315,13 +318,9 @@ export class WriteQueue implements Confirmations {
   /** For answered writes that the stream may have confirmed while nobody listened. */
   #askBarrier(): void {
     if (this.stream?.live !== true) return
-    const now = this.#runtime.now()
     const waiting = [...this.#mutations.values()].filter(
-      ({ answeredAt, confirmed, barrier, generation }) =>
-        answeredAt !== undefined &&
-        !confirmed &&
-        barrier === undefined &&
-        (generation !== this.#generation || now - answeredAt >= confirmMs),
+      ({ answered, confirmed, barrier, generation }) =>
+        answered && !confirmed && barrier === undefined && generation !== this.#generation,
     )
     if (waiting.length === 0) return
     const id = this.stream.askBarrier()

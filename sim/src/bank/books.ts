@@ -27,6 +27,7 @@ export class Refusal extends Error {
 export interface Author {
   readonly session?: string | undefined
   readonly mutation?: string | undefined
+  readonly request?: string | undefined
 }
 
 export type Note = Omit<Commit, 'kind' | 'at'>
@@ -93,6 +94,7 @@ export class Books {
       tx.note({
         ...note,
         ...(author.mutation === undefined ? {} : { write: author.mutation }),
+        ...(author.request === undefined ? {} : { request: author.request }),
         ...(author.session === undefined ? {} : { session: author.session }),
         ...(operation === undefined ? {} : { operation: { n: operation, rooms } }),
       } satisfies Note)

@@ -71,11 +71,12 @@ export class Desk {
       return { status: 200, body: String(recorded['response']) }
     }
     // What the bank's own pages send.
-    const posting = JSON.parse(fingerprint) as Posting
+    const posting = JSON.parse(fingerprint) as Posting & { readonly request?: string }
     const author = {
       // A page that has no session yet names none.
       session: request.headers['lockstep-session'] || undefined,
       mutation: request.headers['idempotency-key'],
+      request: posting.request,
     }
     const n = await this.#books.post(posting, author, {
       before: (tx) => tx.insert('mutations', { id: key, fingerprint, response: '' }),

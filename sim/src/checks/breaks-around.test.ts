@@ -60,6 +60,13 @@ describe('G8: a lock', () => {
     )
   })
 
+  test('is not lost by who is connected and has not let it go', () => {
+    lock(
+      ({ what }) => what === 'let-go',
+      (event) => [{ ...event, lost: true }],
+    )
+  })
+
   test('is free soon after its holder is gone', () => {
     expectCaught('G8', (history, random) => {
       const until = (history.at(-1)?.at ?? 0) - deadlines.releaseMs
@@ -183,6 +190,18 @@ describe('G9: content', () => {
     shown(
       ({ memos }) => memos.length > 0,
       ({ memos }) => ({ memos: memos.map(() => 'secret-z-1') }),
+    )
+  })
+
+  test('goes from the screen with the right', () => {
+    expectCaught('G9', (history, random) =>
+      replaceOne(
+        history,
+        random,
+        'cleared',
+        () => true,
+        () => [],
+      ),
     )
   })
 

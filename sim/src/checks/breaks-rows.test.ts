@@ -147,6 +147,24 @@ describe('G3: nothing is done twice', () => {
     )
   })
 
+  test('no request under another key', () => {
+    expectCaught('G3', (history, random) => {
+      const named = history.map((event) =>
+        event.kind === 'commit' && event.write !== undefined ? { ...event, request: event.write } : event,
+      )
+      return replaceOne(
+        named,
+        random,
+        'commit',
+        ({ write }, index) => write !== undefined && firstWrite(named, index) !== undefined,
+        (event, index) => {
+          const request = firstWrite(named, index)
+          return request === undefined ? [event] : [{ ...event, request }]
+        },
+      )
+    })
+  })
+
   test('no raise of a counter', () => {
     expectCaught('G3', (history, random) =>
       replaceOne(

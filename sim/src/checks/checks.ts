@@ -45,7 +45,7 @@ export class Checks {
       readYourWrites(facts),
       operations(facts),
       positions(facts),
-      locks(deadlines),
+      locks(facts, deadlines),
       isolation(facts),
       presence(deadlines),
       neverSilent(facts, deadlines),

@@ -7,17 +7,24 @@ export function duplicates(facts: Facts): Checker {
   return checker('G3', (report) => {
     const commits = new Set<string>()
     const writes = new Map<string, string>()
+    const requests = new Map<string, string>()
     const counters = new Map<string, number>()
     /** Page to room to the operations that it heard. */
     const heard = new WeakMap<object, Map<string, Set<number>>>()
     return {
-      commit({ commit, write, counter, truncated }) {
+      commit({ commit, write, request, counter, truncated }) {
         if (commits.has(commit)) throw new Error(`history: commit ${commit} is there twice`)
         commits.add(commit)
         if (write !== undefined) {
           const first = writes.get(write)
           if (first !== undefined) report(`write ${write} was committed twice, as ${first} and as ${commit}`)
           writes.set(write, commit)
+        }
+        if (request !== undefined) {
+          const first = requests.get(request)
+          if (first !== undefined)
+            report(`request ${request} was committed twice, as ${first} and as ${commit}`)
+          requests.set(request, commit)
         }
         if (truncated === 'counters') counters.clear()
         if (counter !== undefined) {

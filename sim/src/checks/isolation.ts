@@ -26,6 +26,11 @@ export function isolation(facts: Facts): Checker {
       const foreign = memos.find((memo) => !memo.startsWith(`secret-${room}-`))
       if (foreign !== undefined) report(`${client} shows a memo in ${room} that is none of its: ${foreign}`)
     },
+    told({ client, room, state }) {
+      if (room === undefined || (state !== 'revoked' && state !== 'refused')) return
+      if (facts.room(client, room).shown !== undefined)
+        report(`${client} is ${state} in ${room}, and shows it still`)
+    },
     final({ client, room, state }) {
       const { user } = facts.page(client)
       if (state === 'live' && facts.audience(user, room) === false) {

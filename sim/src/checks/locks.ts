@@ -1,5 +1,6 @@
 import type { Checker } from '../history/history.ts'
 import type { Deadlines } from './checks.ts'
+import type { Facts } from './facts.ts'
 import { checker, difference } from './rule.ts'
 
 interface Resource {
@@ -10,9 +11,10 @@ interface Resource {
 
 /**
  * G8: in the servers' order a resource has one holder at a time and its tokens rise; a client holds what it was given;
- * what a page that is gone held is free in time; and in the end everybody shows what there is.
+ * it does not lose that while it is connected, has not let it go, and no lease ends; what a page that is gone held is
+ * free in time; and in the end everybody shows what there is.
  */
-export function locks({ releaseMs }: Pick<Deadlines, 'releaseMs'>): Checker {
+export function locks(facts: Facts, { releaseMs }: Pick<Deadlines, 'releaseMs'>): Checker {
   return checker('G8', (report) => {
     const resources = new Map<string, Resource>()
     /** Session and token of each grant. */
@@ -33,7 +35,7 @@ export function locks({ releaseMs }: Pick<Deadlines, 'releaseMs'>): Checker {
           }
         }
       },
-      lock({ what, room, resource, session, token }) {
+      lock({ what, room, resource, session, token, lost }) {
         const name = `${room}/${resource}`
         const known = resources.get(name) ?? { token: 0, holder: undefined }
         resources.set(name, known)
@@ -52,6 +54,10 @@ export function locks({ releaseMs }: Pick<Deadlines, 'releaseMs'>): Checker {
         } else if (what === 'held') {
           if (!granted.has(grant))
             report(`${session} was told that it holds ${name} with token ${token}, which nobody gave it`)
+        } else if (what === 'let-go') {
+          const page = [...facts.pages.values()].find((other) => other.sessions.has(session))
+          const isConnected = page?.rooms.get(room)?.stream?.phase === 'live'
+          if (lost === true && isConnected) report(`${session} lost ${name}, which it had not let go`)
         } else if (what === 'freed') {
           if (known.holder !== undefined && known.holder !== session) {
             report(`${name} was freed for ${session} while ${known.holder} held it`)

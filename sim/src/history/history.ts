@@ -57,6 +57,8 @@ export interface Commit {
   readonly commit: string
   /** Key of the write that made it; none for those that came from beside the application. */
   readonly write?: string
+  /** What the client calls the request, whatever key it was sent under. */
+  readonly request?: string
   /** Session that wrote. */
   readonly session?: string
   /** Room to its new version, and what became of its accounts (null: gone from the room). */
@@ -209,6 +211,8 @@ export interface LockEvent {
   readonly resource: string
   readonly session: string
   readonly token: number
+  /** Of `let-go`: that the client was told that it lost a lock that has no lease. */
+  readonly lost?: boolean
 }
 
 /** Which sessions a client shows as present in a room. */

@@ -4,9 +4,10 @@ import type { Mutant } from './mutant.ts'
 const stream: readonly Mutant[] = [
   {
     name: 'duplicates of the log',
-    about: 'what the slot gives again after a break is taken again',
+    about: 'what was given is asked for again after a break, and nobody leaves it out',
     breaks: ['G3', 'G7'],
     edits: [
+      { file: 'server/source/slot-reader', find: 'from: intake.given + 1', replace: 'from: 0' },
       {
         file: 'server/source/intake',
         find: 'this.#skipping = lsn <= this.given',
@@ -16,14 +17,14 @@ const stream: readonly Mutant[] = [
     ],
   },
   {
-    name: 'progress within a transaction',
-    about: 'a keepalive counts as progress although a commit is still open',
+    name: 'acknowledged early',
+    about: 'the slot moves on beyond what was given, and a break loses what is between',
     breaks: ['G1', 'G2'],
     edits: [
       {
-        file: 'server/source/intake',
-        find: 'if (this.#open || walEnd - 1 <= this.given)',
-        replace: 'if (walEnd - 1 <= this.given)',
+        file: 'server/source/slot-reader',
+        find: 'return this.#acknowledger.acknowledge(now)',
+        replace: 'return intake.given + 3000',
       },
     ],
   },
@@ -98,12 +99,6 @@ const snapshots: readonly Mutant[] = [
         replace: 'const { lsn } = this.#parts.log.position',
       },
     ],
-  },
-  {
-    name: 'snapshot that does not wait',
-    about: 'rows are cut before the log has got to their position',
-    breaks: ['G1', 'G2', 'G4'],
-    edits: [{ file: 'server/snapshot/store', find: 'await this.#logWait.until(lsn)', replace: '' }],
   },
   {
     name: 'invisible transactions left out',

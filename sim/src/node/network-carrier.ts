@@ -45,6 +45,9 @@ export class NetworkCarrier implements Carrier {
     })
   }
 
+  /** Bytes of the largest batch that was handed to it. */
+  largestBatch = 0
+
   /** Bytes that wait in the process. */
   get waitingBytes(): number {
     return this.#network.socket.writableLength
@@ -53,6 +56,7 @@ export class NetworkCarrier implements Carrier {
   send(batch: Batch): boolean {
     if (this.#closing) return true
     const { socket } = this.#network
+    this.largestBatch = Math.max(this.largestBatch, batch.bytes.length)
     const contents = batch.frames.flatMap((frame) => contentOfFrame(frame) ?? [])
     const leaves = (): void => {
       for (const content of contents) this.#parts.sent(this.connection, content)

@@ -42,6 +42,7 @@ export class Person {
   #locks: HeldLocks | undefined
   /** Counts the loads: one that comes after a newer one is not shown. */
   #loads = 0
+  #requests = 0
 
   constructor(parts: PersonParts) {
     this.#parts = parts
@@ -153,7 +154,7 @@ export class Person {
     })
     const begun = watched.channel.write({
       url: '/write',
-      body: posting,
+      body: this.#request(posting),
       optimistic: (tx) => {
         if (next.n !== undefined) tx.update('counters', counter, next)
       },
@@ -172,7 +173,12 @@ export class Person {
   /** Any other write through the page. */
   post(room: string, posting: Posting): void {
     const channel = this.witness?.rooms.get(room)?.channel
-    channel?.write({ url: '/write', body: posting }).catch(() => {})
+    channel?.write({ url: '/write', body: this.#request(posting) }).catch(() => {})
+  }
+
+  /** A posting under a name of its own: what is sent again is still the same. */
+  #request(posting: Posting): Posting & { readonly request: string } {
+    return { ...posting, request: `${this.name} ${++this.#requests}` }
   }
 
   subscribe(room: string): void {

@@ -115,7 +115,9 @@ export class Witness {
 
   #told(watched: WatchedRoom, status: RoomChannel['status']): void {
     const { room } = watched
-    if (status.state !== 'live' && status.state !== 'subscribing') {
+    // Its rows go with it; where they do not, it shows nothing else instead.
+    const isEnd = status.state !== 'live' && status.state !== 'subscribing'
+    if (isEnd && watched.channel.collection('rooms').size === 0) {
       watched.seen = []
       this.#journal.add({ kind: 'cleared', client: this.#name, room })
     }

@@ -2,23 +2,23 @@ import type { Schedule } from '../schedule/schedule.ts'
 import type { Journal } from './journal.ts'
 import type { World } from './world.ts'
 
-/** Most bytes of log that catching up hands to a connection at once, per subscription: `catchUpBytes` of the hub. */
-const catchUpBytes = 262_144
+/** Answers may be sent to a connection that is full; few people ask for much in a run. */
+const answerBytes = 4_096
 
 /** Takes down how large the queues of the server are. */
 export function measure(world: World, { setting }: Schedule, journal: Journal): void {
   const process = world.node.process
   if (process === undefined || !process.owner.alive) return
-  const { limits, rooms, bounds } = setting
+  const { limits, bounds } = setting
   const { engine } = process
   const tell = (what: string, unit: 'bytes' | 'entries', size: number, bound: number): void => {
     if (size > bound / 2) journal.add({ kind: 'measured', where: 'node', what, unit, size, bound })
   }
-  let snapshotBytes = 0
-  for (const { waitingBytes } of process.carriers) snapshotBytes = Math.max(snapshotBytes, waitingBytes)
-  // What is found to be full has taken one batch more: a snapshot, or one step of catching up.
-  const batch = catchUpBytes * Object.keys(rooms).length
-  tell('outbox', 'bytes', snapshotBytes, Math.max(limits.outboxBytesMax, bounds.markBytes) + batch)
+  for (const { waitingBytes, largestBatch } of process.carriers) {
+    // What is found to be full has taken one batch more.
+    const bound = Math.max(limits.outboxBytesMax, bounds.markBytes) + largestBatch + answerBytes
+    tell('outbox', 'bytes', waitingBytes, bound)
+  }
   tell('log', 'bytes', engine.log.status().bytes, limits.logTotalBytesMax + limits.transactionBytesMax)
   tell('snapshots', 'bytes', engine.snapshots.status().bytes, limits.snapshotBytesMax)
   tell('sessions', 'entries', engine.sessions.size, limits.sessionsMax)

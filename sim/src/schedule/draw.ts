@@ -2,6 +2,7 @@ import type { Posting } from '../bank/books.ts'
 import { counterOf } from '../bank/books.ts'
 import { Random } from '../random/random.ts'
 import { drawFault } from './draw-fault.ts'
+import { drawHaste, drawStorm, narrow } from './draw-storm.ts'
 import type { Audience, Schedule, Setting, Step } from './schedule.ts'
 import { drawSetting } from './setting.ts'
 
@@ -14,7 +15,10 @@ const openedMs = 200
 
 /** The schedule of a seed. */
 export function drawSchedule(seed: number): Schedule {
-  const setting = drawSetting(Random.named(seed, 'setting'))
+  const stormy = Random.named(seed, 'storms')
+  const isStormy = stormy.chance(0.5)
+  const drawn = drawSetting(Random.named(seed, 'setting'))
+  const setting = isStormy ? narrow(stormy, drawn) : drawn
   const random = Random.named(seed, 'steps')
   const quietAt = random.between(...busyMs)
   const steps: Step[] = setting.people.map(({ name }) => ({
@@ -36,8 +40,12 @@ export function drawSchedule(seed: number): Schedule {
   draw(random.between(0, 4), () => [drawInterest(random, setting, at())])
   draw(random.between(0, 16), () => [drawFault(random, setting, at())])
   draw(random.between(0, 3), () => drawPage(random, setting, at()))
-  steps.sort((a, b) => a.at - b.at)
-  return { seed, setting, steps, quietAt, endAt: quietAt + quietMs }
+  const soon = (): number => stormy.between(1_000, quietAt - 1_000)
+  if (isStormy) draw(stormy.between(1, 2), () => drawStorm(stormy, setting, soon()))
+  if (stormy.chance(0.3)) draw(stormy.between(1, 3), () => drawHaste(stormy, setting, soon()))
+  const inTime = steps.filter((step) => step.at < quietAt)
+  inTime.sort((a, b) => a.at - b.at)
+  return { seed, setting, steps: inTime, quietAt, endAt: quietAt + quietMs }
 }
 
 /** Numbers of the accounts that there are, or were. */

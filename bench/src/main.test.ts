@@ -49,7 +49,7 @@ describe.skipIf(!existsSync(main))('npm run bench', () => {
     expect(code).toBe(2)
     expect(stdout).toBe('')
     expect(stderr).toContain(
-      'names: fanout decode latency memory resume-storm bayeux locks presence board bundle',
+      'names: fanout decode latency memory resume-storm bayeux locks presence inspector board bundle',
     )
   })
 })

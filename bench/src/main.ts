@@ -6,6 +6,7 @@ import { board } from './board/board.ts'
 import { bundle } from './bundle/bundle.ts'
 import { decode } from './decode/decode.ts'
 import { fanout } from './fanout/fanout.ts'
+import { inspector } from './inspector/inspector.ts'
 import { latency } from './latency/latency.ts'
 import { memory } from './memory/memory.ts'
 import { endAllChildren } from './process/child.ts'
@@ -22,6 +23,7 @@ const benches: readonly Bench[] = [
   bayeux,
   locks,
   presence,
+  inspector,
   board,
   bundle,
 ]

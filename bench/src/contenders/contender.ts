@@ -23,6 +23,7 @@ export type ContenderName =
   | 'faye'
   | 'lockstep'
   | 'lockstep-bayeux'
+  | 'lockstep-inspector'
   | 'lockstep-locks'
   | 'lockstep-presence'
 

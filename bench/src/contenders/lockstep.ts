@@ -1,6 +1,13 @@
 import { createServer, type Server } from 'node:http'
 import { collection, defaultLimits, defineSync, type Limits, silentLogger } from '@lockstep/server'
-import { compileSync, Engine, nodeRuntime, type SnapshotReader } from '@lockstep/server/stages'
+import {
+  compileSync,
+  Engine,
+  exactClock,
+  nodeRuntime,
+  type SnapshotReader,
+  Trace,
+} from '@lockstep/server/stages'
 import type { DialectChoice } from '../load/dialect.ts'
 import { listen } from '../load/listen.ts'
 import { type Contender, titleOf } from './contender.ts'
@@ -42,6 +49,11 @@ interface Carried {
  */
 export function startLockstep(): Promise<Contender> {
   return start(overWebSockets('project/1'))
+}
+
+/** The same, with the inspector on. */
+export function startLockstepInspected(): Promise<Contender> {
+  return start(overWebSockets('project/1'), undefined, {}, new Trace(exactClock(nodeRuntime)))
 }
 
 /** The same, with changes that are locks taken and released by turns, by a session of somebody else. */
@@ -104,6 +116,7 @@ async function start(
   carried: Carried,
   change?: (engine: Engine, n: number) => Promise<unknown>,
   limits: Partial<Limits> = {},
+  trace?: Trace,
 ): Promise<Contender> {
   const sync = compileSync(definition)
   const [items] = sync.collections
@@ -118,6 +131,7 @@ async function start(
     logger: silentLogger,
     // No heartbeat among the counted frames. The rest is as shipped.
     limits: { ...defaultLimits, heartbeatMs: hourMs, tokenTtlMs: 8 * hourMs, ...limits },
+    ...(trace && { trace, tap: (router) => trace.sink(router) }),
   })
   await engine.start()
   const http = createServer()

@@ -1,7 +1,13 @@
 import { startBare } from './bare.ts'
 import type { Contender, ContenderName } from './contender.ts'
 import { startFaye } from './faye.ts'
-import { startLockstep, startLockstepBayeux, startLockstepLocks, startLockstepPresence } from './lockstep.ts'
+import {
+  startLockstep,
+  startLockstepBayeux,
+  startLockstepInspected,
+  startLockstepLocks,
+  startLockstepPresence,
+} from './lockstep.ts'
 import { startSocketIo } from './socket-io.ts'
 import { startWs } from './ws.ts'
 
@@ -19,6 +25,8 @@ export function startContender(name: ContenderName): Promise<Contender> {
       return startFaye()
     case 'lockstep':
       return startLockstep()
+    case 'lockstep-inspector':
+      return startLockstepInspected()
     case 'lockstep-locks':
       return startLockstepLocks()
     case 'lockstep-presence':

@@ -29,6 +29,8 @@ export interface CommitLife {
   readonly hops: readonly Hop[]
   readonly rows: Readonly<Record<string, RowCounts>>
   readonly channels: readonly { channel: string; views: number; frameBytes: number; reset: string | null }[]
+  /** Channels that it was in and that are not listed. */
+  readonly channelsUnlisted: number
   readonly reset: string | null
   readonly writes: readonly WriteRow[]
   /** Subscribers that got it and are not listed. */
@@ -74,6 +76,7 @@ export function lifeOf(commit: TracedCommit): CommitLife {
       frameBytes,
       reset: reset ?? null,
     })),
+    channelsUnlisted: commit.channelsUnlisted,
     reset: commit.reset?.reason ?? null,
     writes: writes.map(({ session, channel, at, way, aliveAt }) => ({
       session: shortId(session),

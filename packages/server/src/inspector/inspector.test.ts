@@ -280,6 +280,26 @@ describe('the inspector', () => {
     }
   })
 
+  test('H7: of a commit in more channels than are kept, and of more channels than are shown, says how many there are', async () => {
+    const [count, kept] = [250, 200]
+    const projects = Array.from({ length: count }, (_, n) => String(1_000 + n))
+    for (const project of projects) people.set(project, new Map([['alice', 'member']]))
+    const alice = await new Client('alice').subscribe(`project/${projects[0]}`)
+    for (const [id, project] of projects.entries())
+      alice.send({ type: 'subscribe', id, channel: `project/${project}` })
+    await eventually(() => expect(server.status().subscriptions).toBe(count))
+    await sql`INSERT INTO items SELECT n, 'one', null, n FROM generate_series(1000, ${999 + count}) AS n`
+    const lsn = await newest()
+    const state = await read<Overview>('/state')
+    expect(state.channels).toHaveLength(kept)
+    expect(state.counts).toMatchObject({ subscriptions: count })
+    expect(state.commits[0]).toMatchObject({ lsn, channels: count, rows: count })
+    const life = await read<CommitLife>(`/changes/${lsn}`)
+    expect(life.channels).toHaveLength(kept)
+    expect(life.channelsUnlisted).toBe(count - kept)
+    expect((await why(alice, lsn)).told).toContain(`${count - kept} more channels`)
+  })
+
   test('H7: says why a session did not get a change: its view, its subscription, its rights', async () => {
     const olivia = await new Client('olivia').subscribe('project/1')
     const gus = await new Client('gus').subscribe('project/1')

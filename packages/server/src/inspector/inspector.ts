@@ -62,7 +62,7 @@ export class Inspector {
     const channels = whyOf(commit, session, trace.histories.of(session) ?? [])
     return {
       session: short,
-      text: textOf(commit.writer === session, channels.length),
+      text: textOf(commit.writer === session, channels.length, commit.channelsUnlisted),
       channels: channels.map((why) => ({ ...why, text: reasonTexts[why.reason] })),
     }
   }
@@ -81,7 +81,8 @@ export class Inspector {
   }
 }
 
-function textOf(isOwn: boolean, channels: number): string {
+function textOf(isOwn: boolean, channels: number, unlisted: number): string {
+  if (unlisted > 0) return `The change was in ${unlisted} more channels, of which nothing is kept.`
   if (channels === 0) return 'Nobody who subscribes to any channel can see anything of this change.'
   return isOwn
     ? 'It is the session’s own change: its rows are confirmed by it, its operations are not called again.'

@@ -19,6 +19,8 @@ export interface TracedCommit {
   readonly rows: Map<string, RowCounts>
   /** Per channel what each view was told. */
   readonly channels: Map<string, TracedChannel>
+  /** Channels beyond `channelsMax`, which are only counted. */
+  channelsUnlisted: number
   /** The commit could not be told as changes. */
   reset: { readonly reason: ResetReason; readonly scope: ResetScope | undefined } | undefined
   readonly writes: TracedWrite[]

@@ -140,7 +140,7 @@ export function overviewOf(parts: OverviewParts): Overview {
           at: commit.committedAt,
           rows,
           collections: [...commit.rows.keys()],
-          channels: commit.channels.size,
+          channels: commit.channels.size + commit.channelsUnlisted,
           writes: commit.writes.length + commit.writesUnlisted,
           totalMs: last === undefined ? null : last - commit.committedAt,
         }

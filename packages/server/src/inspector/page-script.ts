@@ -130,13 +130,14 @@ function showLife(life) {
   fill(channels, ['Channel', 'Views that see it', 'Message', 'Reset'],
     life.channels.map((c) => [c.channel, c.views, bytes(c.frameBytes), c.reset || '–']))
   const writes = element('table')
-  fill(writes, ['Session', 'Channel', 'Handed to its socket', 'Way', 'Sign of life after it'],
+  fill(writes, ['Session', 'Channel', 'Handed to its socket', 'Way', 'Known to have arrived'],
     life.writes.map((w) => [w.session, w.channel, time(w.at), w.way, time(w.aliveAt)]))
   body.replaceChildren(
     element('p', 'Commit ' + life.lsn.toString(16) + ', transaction ' + life.xid + (life.writer ? ', written by session ' + life.writer : '') + (life.reset ? ', told as a reset: ' + life.reset : ''), 'hint'),
-    scroll(hops, 'Hops'), element('h3', 'Rows'), scroll(rows, 'Rows'), element('h3', 'Channels'), scroll(channels, 'Channels of the change'),
-    element('h3', 'Sent to' + (life.writesUnlisted ? ', and to ' + life.writesUnlisted + ' more' : '')), scroll(writes, 'Sent to'),
-    element('p', 'A sign of life answers a ping that was sent after the message: the peer has been reached by it. Whether it is on the screen, no server knows.', 'hint'))
+    scroll(hops, 'Hops'), element('h3', 'Rows'), scroll(rows, 'Rows'), element('h3', 'Channels' + (life.channelsUnlisted ? ', and ' + life.channelsUnlisted + ' more' : '')), scroll(channels, 'Channels of the change'),
+    element('h3', 'Sent to' + (life.writesUnlisted ? ', and to ' + life.writesUnlisted + ' more' : '')), 
+    element('p', 'A message is known to have arrived when its session first answers a ping that was sent after it: bytes arrive in order. Pings go out every few seconds; a dash says that none has been answered yet. Whether the change is on the screen, no server knows.', 'hint'),
+    scroll(writes, 'Sent to'))
 }
 
 function showWhy(why) {

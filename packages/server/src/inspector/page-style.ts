@@ -30,7 +30,9 @@ form { margin: 12px 0 8px; display: flex; flex-wrap: wrap; gap: 8px 12px; align-
 .got { color: var(--good); } .not { color: var(--bad); }
 h3 { font-size: 14px; margin: 14px 0 4px; }
 @media (min-width: 1100px) {
-  main { grid-template-columns: repeat(2, minmax(0, 1fr)); align-items: start; }
-  main > section:first-child, #life { grid-column: 1 / -1; }
+  main { grid-template-columns: repeat(2, minmax(0, 1fr)); grid-template-rows: repeat(4, auto) 1fr; align-items: start; }
+  main > section:first-child { grid-column: 1 / -1; }
+  dl { grid-template-columns: repeat(7, minmax(0, 1fr)); }
+  #life { grid-column: 2; grid-row: 2 / span 4; }
 }
 `

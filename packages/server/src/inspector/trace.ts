@@ -75,7 +75,9 @@ export class Trace implements LogReader {
     commit.request = this.requests.find(session, mutation)
     if (entry.kind === 'reset') commit.reset = { reason: entry.reason, scope: entry.scope }
     else {
-      for (const { channel, operations, reset } of entry.transaction.channels.slice(0, channelsMax)) {
+      const { channels } = entry.transaction
+      commit.channelsUnlisted = Math.max(0, channels.length - channelsMax)
+      for (const { channel, operations, reset } of channels.slice(0, channelsMax)) {
         commit.channels.set(channel, {
           views: [],
           operations: operations !== undefined,

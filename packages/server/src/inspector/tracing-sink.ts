@@ -28,6 +28,7 @@ export class TracingSink implements SourceSink {
       writer: undefined,
       rows: new Map(),
       channels: new Map(),
+      channelsUnlisted: 0,
       reset: undefined,
       writes: [],
       writesUnlisted: 0,

@@ -58,7 +58,81 @@ describe('a transaction that loses its connection', () => {
   })
 })
 
+describe('a cursor that loses its connection', () => {
+  const lists = 'SELECT generate_series(1, 50) AS n'
+
+  it('rejects before its first batch', async () => {
+    const lost = sql.begin(async (tx) => {
+      const pid = await pidOf(tx)
+      await sql`SELECT pg_terminate_backend(${pid})`
+      for await (const _ of tx.unsafe('SELECT pg_sleep(10)').cursor(10));
+    })
+    await expect(lost).rejects.toThrow()
+    await eventually(async () => expect(await sql`SELECT 1 AS one`).toEqual([{ one: 1 }]))
+  })
+
+  it('rejects with a batch under way', async () => {
+    const lost = sql.begin(async (tx) => {
+      const pid = await pidOf(tx)
+      const query = `SELECT n, pg_sleep(CASE n WHEN 20 THEN 10 ELSE 0 END) FROM generate_series(1, 50) n`
+      const ended = sql`SELECT pg_sleep(0.1), pg_terminate_backend(${pid})`.execute()
+      for await (const _ of tx.unsafe(query).cursor(10));
+      await ended
+    })
+    await expect(lost).rejects.toThrow()
+    await eventually(async () => expect(await sql`SELECT 1 AS one`).toEqual([{ one: 1 }]))
+  })
+
+  it('rejects between two batches, instead of ending as if these had been all', async () => {
+    const read: number[] = []
+    let finished = false
+    const lost = sql.begin(async (tx) => {
+      const pid = await pidOf(tx)
+      for await (const batch of tx.unsafe(lists).cursor(10)) {
+        read.push(batch.length)
+        await sql`SELECT pg_terminate_backend(${pid})`
+        await eventually(async () => {
+          const [row] = await sql`SELECT count(*)::int AS n FROM pg_stat_activity WHERE pid = ${pid}`
+          return row?.['n'] === 0
+        })
+      }
+      finished = true
+    })
+    await expect(lost).rejects.toThrow()
+    expect([read, finished]).toEqual([[10], false])
+    await eventually(async () => expect(await sql`SELECT 1 AS one`).toEqual([{ one: 1 }]))
+  })
+
+  it('rejects where what reads it fails at the same time', async () => {
+    const lost = sql.begin(async (tx) => {
+      const pid = await pidOf(tx)
+      for await (const _ of tx.unsafe(lists).cursor(10)) {
+        await sql`SELECT pg_terminate_backend(${pid})`
+        await expect(lost).rejects.toThrow()
+        throw new Error('elsewhere too')
+      }
+    })
+    await expect(lost).rejects.toThrow()
+    await eventually(async () => expect(await sql`SELECT 1 AS one`).toEqual([{ one: 1 }]))
+  })
+})
+
 describe('a guarded transaction', () => {
+  it('gives the batches of a cursor, and lets it be left early', async () => {
+    const seen = await sql.begin(async (tx) => {
+      const all: number[] = []
+      for await (const batch of tx.unsafe('SELECT generate_series(1, 5) AS n').cursor(2))
+        all.push(batch.length)
+      for await (const batch of tx.unsafe('SELECT generate_series(1, 50) AS n').cursor(7)) {
+        all.push(batch.length)
+        break
+      }
+      const [row] = await tx`SELECT 9 AS n`
+      return [...all, row?.['n']]
+    })
+    expect(seen).toEqual([2, 2, 1, 7, 9])
+  })
+
   it('commits, rolls back and nests as without the guard', async () => {
     const value = await sql.begin('isolation level serializable', async (tx) => {
       await tx`INSERT INTO items VALUES (1)`

@@ -104,7 +104,9 @@ const lostCodes: ReadonlySet<string> = new Set([
 /** What the client's statements are inside: they run when somebody waits for them, through `handler`. */
 interface Statement extends Promise<unknown> {
   handler: (statement: Statement) => void
-  reject(error: unknown): void
+  /** A cursor puts another one in its place for each batch. */
+  reject: (error: unknown) => void
+  cursor: (...values: unknown[]) => unknown
 }
 
 function isStatement(value: unknown): value is Statement {
@@ -144,10 +146,51 @@ function guardStatement<T>(value: T, state: TransactionState): T {
       return
     }
     send(statement)
-    statement.catch((error) => state.note(error))
   }
+  noteRejection(value, state)
+  const cursor = value.cursor
+  value.cursor = (...given) => guardCursor(cursor.apply(value, given), state)
   return value
 }
+
+/** Looks at what a statement is rejected with, when it is: whoever waits for it goes on later than that. */
+function noteRejection(statement: Statement, state: TransactionState): void {
+  let reject = statement.reject
+  Object.defineProperty(statement, 'reject', {
+    get: () => (error: unknown) => {
+      state.note(error)
+      reject(error)
+    },
+    set: (next: Statement['reject']) => {
+      reject = next
+    },
+  })
+}
+
+/** The batches of a cursor. When the connection is lost between two of them, the client would say that these were all. */
+function guardCursor(cursor: unknown, state: TransactionState): unknown {
+  if (typeof cursor !== 'object' || cursor === null || !(Symbol.asyncIterator in cursor)) return cursor
+  const { [Symbol.asyncIterator]: iterate } = cursor as AsyncIterable<unknown> // it says so
+  return {
+    [Symbol.asyncIterator]() {
+      const batches = iterate.call(cursor)
+      return {
+        async next() {
+          state.assertOpen()
+          const batch = await batches.next()
+          if (batch.done === true) state.assertOpen()
+          return batch
+        },
+        // Whoever leaves early closes the cursor, which is gone with the connection.
+        async return() {
+          return state.isOver ? over : ((await batches.return?.()) ?? over)
+        },
+      }
+    },
+  }
+}
+
+const over = { done: true, value: undefined } as const
 
 /** The body of a savepoint: after the connection is lost it stays open, or the client would roll it back. */
 function guardBody(body: unknown, client: Sql, state: TransactionState): unknown {

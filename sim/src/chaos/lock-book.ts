@@ -28,12 +28,18 @@ export class LockBook {
     this.#recorder.flush()
   }
 
-  /** A message `locks`, as one who hears all of them was sent it. */
+  /** A message `locks` or `current_locks`, as one who hears all of them was sent it. */
   told(at: number, text: string): void {
     const room = /"channel":"room\/([^"]+)"/.exec(text)?.[1] ?? ''
-    const freed = /"freed":\[([^\]]*)\]/.exec(text)?.[1] ?? ''
-    for (const [, resource = ''] of freed.matchAll(/"([^"]+)"/g)) this.#freed(at, room, resource)
-    for (const [, resource = '', session = '', token] of text.matchAll(taken))
+    const freed = /"freed":\[([^\]]*)\]/.exec(text)?.[1]
+    const now = [...text.matchAll(taken)]
+    const kept = new Set(now.map(({ 1: resource }) => resource))
+    const gone =
+      freed === undefined
+        ? Object.keys(this.all()[room] ?? {}).filter((resource) => !kept.has(resource))
+        : [...freed.matchAll(/"([^"]+)"/g)].map(({ 1: resource = '' }) => resource)
+    for (const resource of gone) this.#freed(at, room, resource)
+    for (const [, resource = '', session = '', token] of now)
       this.granted(at, session, room, resource, Number(token))
   }
 

@@ -7,7 +7,7 @@ export interface OutgoingListener {
   content(at: number, session: string, room: string, withMemo: boolean): void
   /** The session was told that it holds a lock. */
   granted(at: number, session: string, room: string, resource: string, token: number): void
-  /** All subscribers of the room are told of locks that changed. */
+  /** All subscribers of the room are told of locks that changed, or one of all that there are. */
   locks(at: number, session: string, text: string): void
 }
 
@@ -84,7 +84,7 @@ export class Outgoing {
     for (const [, room = '', resource = '', token] of text.matchAll(locked))
       this.#listener.granted(at, session, room, resource, Number(token))
     for (const { type, message } of messagesIn(text))
-      if (type === 'locks') this.#listener.locks(at, session, message)
+      if (type === 'locks' || type === 'current_locks') this.#listener.locks(at, session, message)
   }
 
   #readContent(at: number, session: string, text: string): void {

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
-import { createSyncServer, type Limits, type SyncServer } from '@lockstep/server'
+import { createSyncServer, type Limits } from '@lockstep/server'
 import { WebSocket } from 'ws'
 import { bank } from '../bank/bank.ts'
 import { answerApplication } from './bank-server.ts'
@@ -112,18 +112,20 @@ const http = createServer(async (request, response) => {
 http.on('connection', (socket) => outgoing.watch(socket))
 server.attach(http)
 http.listen(config.port, '127.0.0.1', () => {
-  listenIn(server, config.port)
+  listenIn(config.port)
   process.send?.({ ready: true })
 })
 setInterval(measure, measureMs)
 
-/** Rows, locks and presence of all rooms go to one who is never slow and never cut off. */
-function listenIn({ issueSession }: SyncServer, port: number): void {
-  const session = issueSession({ id: 'monitor' })
+/** Rows, locks and presence of all rooms go to one who is never slow, and comes back when it was cut off. */
+function listenIn(port: number): void {
+  const session = server.issueSession({ id: 'monitor' })
   monitor = session.id
   const socket = new WebSocket(`ws://127.0.0.1:${port}/lockstep`)
   socket.on('error', () => {})
   socket.on('message', () => {})
+  // A process that stood still for two heartbeats ends all connections, this one too.
+  socket.on('close', () => setTimeout(() => listenIn(port), 50))
   socket.on('open', () => {
     socket.send(JSON.stringify({ type: 'hello', version: 1, token: session.token }))
     for (const [id, room] of rooms.entries())

@@ -20,14 +20,13 @@ export async function askAgain(
   hooks: RightsHooks,
 ): Promise<void> {
   await Promise.all(
-    [...connection.subscriptions.values()].map((subscription) => {
+    [...connection.subscriptions.values()].map(async (subscription) => {
       // One that is still being authorised was asked on its own, possibly before the change: it asks again.
-      if (subscription.state === 'authorizing') {
-        subscription.asks++
-        return
+      if (subscription.state === 'authorizing') subscription.asks++
+      else {
+        subscription.asked = askOne(connection, subscription, authoriser, hooks)
+        await subscription.asked
       }
-      subscription.asked = askOne(connection, subscription, authoriser, hooks)
-      return subscription.asked
     }),
   )
 }

@@ -7,7 +7,10 @@ let scene: Scene
 beforeAll(async () => {
   scene = await startScene()
 })
-afterAll(() => scene?.close())
+afterAll(async () => {
+  await scene?.forgetsAll()
+  await scene?.close()
+})
 afterEach(() => scene.neighbour.seesTheNextChange())
 
 const [continuation, text, binary, close, ping, pong] = [0, 1, 2, 8, 9, 10]

@@ -6,7 +6,10 @@ let scene: Scene
 beforeAll(async () => {
   scene = await startScene()
 })
-afterAll(() => scene?.close())
+afterAll(async () => {
+  await scene?.forgetsAll()
+  await scene?.close()
+})
 afterEach(() => scene.neighbour.seesTheNextChange())
 
 interface Asked {

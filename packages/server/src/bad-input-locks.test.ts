@@ -6,7 +6,10 @@ let scene: Scene
 beforeAll(async () => {
   scene = await startScene({ limits: { locksPerSessionMax: 200, requestsBurst: 100_000 } })
 })
-afterAll(() => scene?.close())
+afterAll(async () => {
+  await scene?.forgetsAll()
+  await scene?.close()
+})
 afterEach(async () => {
   await scene.neighbour.seesTheNextChange()
   expect(Object.getOwnPropertyNames(Object.prototype).sort()).toEqual(plainNames)

@@ -7,7 +7,10 @@ let scene: Scene
 beforeAll(async () => {
   scene = await startScene()
 })
-afterAll(() => scene?.close())
+afterAll(async () => {
+  await scene?.forgetsAll()
+  await scene?.close()
+})
 afterEach(async () => {
   await scene.neighbour.seesTheNextChange()
   expect(Object.getOwnPropertyNames(Object.prototype).sort()).toEqual(plainNames)

@@ -9,7 +9,10 @@ let scene: Scene
 beforeAll(async () => {
   scene = await startScene()
 })
-afterAll(() => scene?.close())
+afterAll(async () => {
+  await scene?.forgetsAll()
+  await scene?.close()
+})
 afterEach(() => scene.neighbour.seesTheNextChange())
 
 async function refusal(request: string): Promise<string> {

@@ -25,7 +25,10 @@ let scene: Scene
 beforeAll(async () => {
   scene = await startScene({ answer })
 })
-afterAll(() => scene?.close())
+afterAll(async () => {
+  await scene?.forgetsAll()
+  await scene?.close()
+})
 afterEach(() => scene.neighbour.seesTheNextChange())
 
 function post(body: string, headers: Record<string, string> = {}, path = '/items'): Promise<Response> {

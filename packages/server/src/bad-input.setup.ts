@@ -34,6 +34,8 @@ export interface Scene {
   waitingBytes(): number
   /** Another healthy client. */
   watch(table: 'items' | 'notes', project?: number): Promise<Neighbour>
+  /** Ends the connections, and waits until the memory is that of the beginning: nothing of all that came is kept. */
+  forgetsAll(): Promise<void>
   close(): Promise<void>
 }
 
@@ -105,6 +107,7 @@ export async function startScene(
     return one
   }
   const neighbour = await watch('items')
+  const memory = heapMb()
   const bytes = (): RawSocket => {
     const socket = new RawSocket(port)
     sockets.push(socket)
@@ -129,6 +132,10 @@ export async function startScene(
       return socket
     },
     waitingBytes: () => [...accepted].reduce((sum, socket) => sum + socket.writableLength, 0),
+    async forgetsAll() {
+      for (const socket of sockets.splice(0)) socket.end()
+      await eventually(() => expect(heapMb() - memory).toBeLessThan(keptMbMax), { everyMs: 100 })
+    },
     async close() {
       for (const socket of sockets) socket.end()
       for (const one of watching) one.end()
@@ -302,6 +309,9 @@ export class RawSocket {
     return true
   }
 }
+
+/** Code that was compiled meanwhile, what tests keep of themselves, and the log of a minute. */
+const keptMbMax = 16
 
 setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')

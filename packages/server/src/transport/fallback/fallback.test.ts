@@ -1,6 +1,6 @@
 import { type ServerMessage, subscriptionsMax } from '@lockstep/protocol'
 import { eventually } from '@lockstep/testing'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Scene, startScene } from '../../bad-input.setup.ts'
 import { PollClient, post, StreamClient } from './carrier-client.setup.ts'
 
@@ -15,6 +15,9 @@ afterAll(async () => {
   for (const client of ended) client.end()
   await scene.close()
 })
+
+/** Whatever comes over these carriers, whoever has a WebSocket notices nothing. */
+afterEach(() => scene.neighbour.seesTheNextChange())
 
 const hello = (user = 'alice'): object => ({
   type: 'hello',

@@ -62,7 +62,7 @@ export class ModelSnapshotReader implements SnapshotReader {
       return { visibility, rows }
     } finally {
       forget()
-      await transaction.rollback().catch(() => {})
+      await transaction.rollback()
     }
   }
 

@@ -168,10 +168,11 @@ export class ModelTransaction implements Transaction, Running {
     this.#show()
   }
 
+  /** Never rejects: where Postgres goes down, all is rolled back. */
   async rollback(): Promise<void> {
     this.#abort()
     this.#state = 'ended'
-    if (this.#life === this.#instance.life) await this.#instance.statement()
+    if (this.#life === this.#instance.life) await this.#instance.statement().catch(() => {})
   }
 
   ended(committed: boolean): void {

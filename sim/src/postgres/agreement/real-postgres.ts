@@ -61,7 +61,7 @@ export class RealPostgres {
     return this.side.transactions.filter(({ lsn }) => lsn > this.#from)
   }
 
-  /** `forgets`: what the former was given is not given again. */
+  /** `forgets`: what the new one is given is not given again after it. */
   async restart(forgets: boolean): Promise<void> {
     await this.side.source.barrier()
     await this.side.source.close()

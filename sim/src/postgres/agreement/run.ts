@@ -32,6 +32,7 @@ class History {
   readonly #sessions: readonly ModelSession[]
   readonly #counts: Counts
   #side: Side
+  #forgets = false
   /** All that each side was told in all its lives, by LSN. */
   readonly #told = {
     model: new Map<number, Transactions[number]>(),
@@ -52,7 +53,7 @@ class History {
     await this.#clock.until(this.#side.start())
     await this.#real.clean()
     for (let i = 0; i < steps; i++) {
-      const step = nextStep(this.#random, this.#model, this.#sessions)
+      const step = nextStep(this.#random, this.#model, this.#sessions, this.#forgets)
       if (step !== undefined) await this.#take(step)
     }
     await this.#finish()
@@ -199,6 +200,7 @@ class History {
   }
 
   #newSide(forgets: boolean): Side {
+    this.#forgets = forgets
     const retentionMs = forgets ? 0 : 1e9
     const source = this.#model.source({ node: 'a', runtime: this.#clock, sync, retentionMs })
     return new Side(source, this.#model.reader({ node: 'a' }), this.#clock)

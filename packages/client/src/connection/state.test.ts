@@ -145,7 +145,7 @@ describe('what closes a connection decides what follows', () => {
 })
 
 describe('waiting', () => {
-  test('the first try comes fast, further ones within a bound that doubles up to the longest', () => {
+  test('the first try comes fast, further ones within a bound that grows up to the longest', () => {
     fc.assert(
       fc.property(
         fc.nat(60),
@@ -154,13 +154,25 @@ describe('waiting', () => {
           const ms = backoffMs(failures, random)
           expect(ms).toBeGreaterThanOrEqual(0)
           expect(ms).toBeLessThanOrEqual(
-            failures === 0 ? fastRetryMs : Math.min(retryMaxMs, 250 * 2 ** (failures - 1)),
+            failures === 0 ? fastRetryMs : Math.min(retryMaxMs, 500 * 1.3 ** (failures - 1)),
           )
         },
       ),
     )
     expect(backoffMs(0, 0.999)).toBeLessThan(fastRetryMs)
     expect(backoffMs(50, 0.999)).toBeGreaterThan(14_000)
+  })
+
+  test('S2: of breaks of 5 s, fewer than one in a hundred outlast a session that is gone after 10 s', () => {
+    const [breakMs, logoutMs, breaks] = [5_000, 10_000, 5_000]
+    const draw = fc.noBias(fc.integer({ min: 0, max: 999_999 })).map((n) => n / 1_000_000)
+    const draws = fc.sample(fc.array(draw, { minLength: 60, maxLength: 60 }), { numRuns: breaks, seed: 1 })
+    const late = draws.filter((randoms) => {
+      let now = 0
+      for (let failures = 0; now < breakMs; failures++) now += backoffMs(failures, randoms[failures] ?? 0)
+      return now > logoutMs
+    })
+    expect(late.length).toBeLessThan(breaks / 100)
   })
 
   test('failures add up until a connection has held', () => {
@@ -177,7 +189,7 @@ describe('waiting', () => {
       // Greeted each time, and cut again at once: no reason to come back faster.
       state = decide(state, { kind: 'welcome', heartbeatMs: 1_000, settled: true }, now, 1)[0]
     }
-    expect(waits).toEqual([100, 250, 500, 1_000, 2_000])
+    expect(waits.map(Math.round)).toEqual([100, 500, 650, 845, 1_099])
     state = decide(state, lost, now + 60_000, 1)[0]
     expect(state).toMatchObject({ failures: 1, alarmAt: now + 60_000 + 100 })
   })

@@ -150,7 +150,7 @@ describe('registerCallback', () => {
     connect()
     expect(heard).toEqual([['missed', 'epoch']])
     server.connection.cut()
-    await runtime.advance(100)
+    await runtime.advance(500)
     connect()
     commit('x', 'heard')
     expect(heard).toEqual([['missed', 'epoch'], 'heard'])

@@ -134,6 +134,11 @@ export class Claims extends Keyed<ShownLock> {
     for (const end of ['released', 'lost'] as const) {
       lock.on(end, () => this.#questions.set(resource, undefined))
     }
+    lock.on('lost', () => {
+      // Somebody took it while this page was cut off. Who still writes is shown again when they are done.
+      const isNeeded = this.#own.get(resource) === claim && !signal.aborted
+      if (isNeeded) void this.#acquire(resource, claim, { waitMs })
+    })
     return true
   }
 

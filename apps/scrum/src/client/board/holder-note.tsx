@@ -51,15 +51,17 @@ function Holder({ resource, name, edit, lock, asked }: HolderProps): ReactElemen
   const isOffered = asked !== undefined || (doing === 'editing' && !isOwn)
   return (
     <div className={`holder${asked === 'given' ? ' holder-given' : ''}`}>
-      {lock !== undefined && <Avatar name={member?.name ?? '?'} hue={member?.hue ?? 0} />}
       <p>
-        {lock !== undefined && (
-          <span>
-            {isOwn ? `You are currently ${doing} this in another window` : `${who} is currently ${doing}`}
-          </span>
-        )}
-        {asked === 'given' && <span>It is yours now</span>}
-        {asked !== undefined && more[asked] !== '' && <span className="holder-more">{more[asked]}</span>}
+        {lock !== undefined && <Avatar name={member?.name ?? '?'} hue={member?.hue ?? 0} />}
+        <span className="holder-words">
+          {lock !== undefined && (
+            <span>
+              {isOwn ? `You are currently ${doing} this in another window` : `${who} is currently ${doing}`}
+            </span>
+          )}
+          {asked === 'given' && <span>It is yours now</span>}
+          {asked !== undefined && more[asked] !== '' && <span className="holder-more">{more[asked]}</span>}
+        </span>
       </p>
       {isOffered && (
         // One button for all of it: the focus stays where it was while the note changes around it.

@@ -21,7 +21,8 @@ const silenceMs = 500
 export class Asks extends Keyed<Asked> {
   readonly #claims: Claims
   readonly #asking = new Map<string, AbortController>()
-  readonly #reserves = new Map<string, ReturnType<typeof setTimeout>>()
+  /** What ends the time and the watch over a row that was given. */
+  readonly #reserves = new Map<string, () => void>()
 
   constructor(claims: Claims) {
     super()
@@ -48,10 +49,15 @@ export class Asks extends Keyed<Asked> {
       this.end(resource)
       return 'given'
     }
-    this.#reserves.set(
-      resource,
-      setTimeout(() => this.end(resource), reserveMs),
-    )
+    const timer = setTimeout(() => this.end(resource), reserveMs)
+    // Where it was handed on, or lost with the connection, it is not this page's any more.
+    const stop = this.#claims.subscribe(resource, () => {
+      if (this.#claims.get(resource) !== undefined) this.end(resource)
+    })
+    this.#reserves.set(resource, () => {
+      clearTimeout(timer)
+      stop()
+    })
     return 'given'
   }
 
@@ -59,7 +65,7 @@ export class Asks extends Keyed<Asked> {
   end(resource: string): void {
     const isGiven = this.get(resource) === 'given'
     this.#asking.get(resource)?.abort()
-    clearTimeout(this.#reserves.get(resource))
+    this.#reserves.get(resource)?.()
     this.#reserves.delete(resource)
     this.set(resource, undefined)
     if (isGiven) this.#claims.release(resource)

@@ -5,6 +5,7 @@ import { type Counts, runHistory } from './agreement/run.ts'
 /** How many histories; more where that is asked for. */
 const histories = Number(process.env['LOCKSTEP_AGREEMENT_HISTORIES'] ?? 200)
 const firstSeed = Number(process.env['LOCKSTEP_AGREEMENT_SEED'] ?? 1)
+const crashes = Math.ceil(histories / 50)
 const steps = 60
 
 describe('the model of Postgres', () => {
@@ -19,22 +20,36 @@ describe('the model of Postgres', () => {
   it(
     `agrees with a real one on ${histories} histories`,
     async () => {
-      const counts: Counts = {
-        steps: 0,
-        blocked: 0,
-        deadlocks: 0,
-        errors: 0,
-        snapshots: 0,
-        snapshotsInBetween: 0,
-        restarts: 0,
-        transactions: 0,
-      }
+      const counts = noCounts()
       for (let seed = firstSeed; seed < firstSeed + histories; seed++)
         await runHistory(seed, steps, real, counts)
-      console.log(JSON.stringify(counts))
+      if (histories > 100) console.log(JSON.stringify(counts))
+      // A run in which nothing blocked, failed or was cut has shown nothing.
       if (histories >= 100)
         for (const [what, count] of Object.entries(counts)) expect(count, what).toBeGreaterThan(9)
     },
     histories * 2_000 + 30_000,
   )
+
+  it(
+    `agrees with a real one on what is there after a crash, ${crashes} times`,
+    async () => {
+      for (let seed = firstSeed; seed < firstSeed + crashes; seed++)
+        await runHistory(seed, steps / 2, real, noCounts(), true)
+    },
+    crashes * 20_000 + 30_000,
+  )
 })
+
+function noCounts(): Counts {
+  return {
+    steps: 0,
+    blocked: 0,
+    deadlocks: 0,
+    errors: 0,
+    snapshots: 0,
+    snapshotsInBetween: 0,
+    restarts: 0,
+    transactions: 0,
+  }
+}

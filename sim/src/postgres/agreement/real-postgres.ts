@@ -4,7 +4,7 @@ import {
   postgresSnapshots,
   postgresSource,
 } from '@lockstep/server/stages'
-import { startPostgres, type TestPostgres } from '@lockstep/testing'
+import { eventually, startPostgres, type TestPostgres } from '@lockstep/testing'
 import postgres, { type Sql } from 'postgres'
 import { cleanSql, tablesSql } from './operation.ts'
 import { RealSession } from './real-session.ts'
@@ -20,7 +20,7 @@ const patienceMs = 20_000
  * are durable and in the stream, and become visible when the wait is cancelled.
  */
 export class RealPostgres {
-  readonly sessions: readonly RealSession[]
+  sessions: readonly RealSession[]
   readonly #cluster: TestPostgres
   readonly #admin: Sql
   readonly #reader: PostgresSnapshotReader
@@ -33,8 +33,7 @@ export class RealPostgres {
     const cluster = await startPostgres({ synchronous_standby_names: 'nobody', synchronous_commit: 'local' })
     const admin = postgres(cluster.url, { max: 2, onnotice: () => {} })
     await admin.unsafe(tablesSql)
-    const sessions: RealSession[] = []
-    for (let i = 0; i < sessionCount; i++) sessions.push(await RealSession.open(cluster.url))
+    const sessions = await openSessions(cluster.url, sessionCount)
     const real = new RealPostgres(cluster, admin, sessions)
     await real.side.start()
     return real
@@ -97,6 +96,15 @@ export class RealPostgres {
     await this.ends(session)
   }
 
+  /** A power cut, and the start after it. All sessions are new ones then. */
+  async crash(): Promise<void> {
+    await this.#cluster.kill()
+    await Promise.all(this.sessions.map((session) => session.close()))
+    await this.#cluster.start()
+    this.sessions = await openSessions(this.#cluster.url, this.sessions.length)
+    await eventually(() => this.side.source.barrier())
+  }
+
   async stop(): Promise<void> {
     await this.side.source.close()
     await this.#reader.close()
@@ -116,4 +124,10 @@ export class RealPostgres {
     })
     return new Side(source, this.#reader, nodeRuntime)
   }
+}
+
+async function openSessions(url: string, count: number): Promise<readonly RealSession[]> {
+  const sessions: RealSession[] = []
+  for (let i = 0; i < count; i++) sessions.push(await RealSession.open(url))
+  return sessions
 }

@@ -3,7 +3,7 @@ import { Random } from '../../random/random.ts'
 import { PostgresModel } from '../model.ts'
 import { StepClock } from '../step-clock.ts'
 import { noTime } from '../timing.ts'
-import { nextStep, type Step } from './history.ts'
+import { nextStep, rooms, type Step } from './history.ts'
 import { ModelSession } from './model-session.ts'
 import { tables } from './operation.ts'
 import type { RealPostgres } from './real-postgres.ts'
@@ -29,7 +29,7 @@ class History {
   readonly #clock: StepClock
   readonly #model: PostgresModel
   readonly #real: RealPostgres
-  readonly #sessions: readonly ModelSession[]
+  #sessions: readonly ModelSession[]
   readonly #counts: Counts
   #side: Side
   #forgets = false
@@ -49,16 +49,39 @@ class History {
     this.#side = this.#newSide(false)
   }
 
-  async run(steps: number): Promise<void> {
+  /** `withCrash`: Postgres crashes in the middle. */
+  async run(steps: number, withCrash: boolean): Promise<void> {
     await this.#clock.until(this.#side.start())
     await this.#real.clean()
-    for (let i = 0; i < steps; i++) {
-      const step = nextStep(this.#random, this.#model, this.#sessions, this.#forgets)
-      if (step !== undefined) await this.#take(step)
+    await this.#steps(steps)
+    if (withCrash) {
+      await this.#crash()
+      await this.#steps(steps)
     }
     await this.#finish()
     await this.#compareStreams()
     await this.#clock.until(this.#side.source.close())
+  }
+
+  async #steps(count: number): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      const step = nextStep(this.#random, this.#model, this.#sessions, this.#forgets)
+      if (step !== undefined) await this.#take(step)
+    }
+  }
+
+  /** What was durable is there afterwards, whether it was visible or not; and nothing else. */
+  async #crash(): Promise<void> {
+    // How far the slot is confirmed on disk is Postgres' own affair.
+    if (this.#forgets) await this.#finish()
+    if (this.#forgets) await this.#restart(false)
+    this.log.push('crash')
+    this.#model.crash(0)
+    await this.#clock.advance(1_000)
+    this.#sessions = this.#sessions.map(() => new ModelSession(this.#model))
+    await this.#real.crash()
+    await this.#compareStreams()
+    for (const room of rooms) await this.#snapshot(room)
   }
 
   async #take(step: Step): Promise<void> {
@@ -223,10 +246,11 @@ export async function runHistory(
   steps: number,
   real: RealPostgres,
   counts: Counts,
+  withCrash = false,
 ): Promise<void> {
   const history = new History(seed, real, counts)
   try {
-    await history.run(steps)
+    await history.run(steps, withCrash)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     throw new Error(`history ${seed}: ${why}\n${history.log.join('\n')}`, { cause: error })

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RealPostgres } from './agreement/real-postgres.ts'
-import { type Counts, runHistory } from './agreement/run.ts'
+import { noCounts, runHistory, runScenario } from './agreement/run.ts'
+import { scenarios } from './agreement/scenarios.ts'
 
 /** How many histories; more where that is asked for. */
 const histories = Number(process.env['LOCKSTEP_AGREEMENT_HISTORIES'] ?? 200)
@@ -16,6 +17,8 @@ describe('the model of Postgres', () => {
   })
 
   afterAll(() => real.stop())
+
+  it.each(Object.entries(scenarios))('and a real one: %s', (_, scenario) => runScenario(scenario, real))
 
   it(
     `agrees with a real one on ${histories} histories`,
@@ -40,16 +43,3 @@ describe('the model of Postgres', () => {
     crashes * 20_000 + 30_000,
   )
 })
-
-function noCounts(): Counts {
-  return {
-    steps: 0,
-    blocked: 0,
-    deadlocks: 0,
-    errors: 0,
-    snapshots: 0,
-    snapshotsInBetween: 0,
-    restarts: 0,
-    transactions: 0,
-  }
-}

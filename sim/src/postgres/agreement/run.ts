@@ -7,6 +7,7 @@ import { nextStep, rooms, type Step } from './history.ts'
 import { ModelSession } from './model-session.ts'
 import { tables } from './operation.ts'
 import type { RealPostgres } from './real-postgres.ts'
+import type { Scenario } from './scenarios.ts'
 import { replay, Side, sync, type Transactions } from './side.ts'
 
 /** What happened over all histories: a run in which nothing blocked has shown nothing. */
@@ -57,6 +58,19 @@ class History {
     if (withCrash) {
       await this.#crash()
       await this.#steps(steps)
+    }
+    await this.#finish()
+    await this.#compareStreams()
+    await this.#clock.until(this.#side.source.close())
+  }
+
+  /** Each commit is shown at once. */
+  async play(scenario: Scenario): Promise<void> {
+    await this.#clock.until(this.#side.start())
+    await this.#real.clean()
+    for (const [session, operation] of scenario) {
+      await this.#take({ kind: 'statement', session, operation })
+      if (this.#sessions[session]?.isCommitting === true) await this.#take({ kind: 'show', session })
     }
     await this.#finish()
     await this.#compareStreams()
@@ -241,7 +255,7 @@ function sorted(rows: ReadonlyMap<string, unknown>): unknown {
 }
 
 /** @throws Error with the seed and the steps, where the two do not agree */
-export async function runHistory(
+export function runHistory(
   seed: number,
   steps: number,
   real: RealPostgres,
@@ -249,10 +263,32 @@ export async function runHistory(
   withCrash = false,
 ): Promise<void> {
   const history = new History(seed, real, counts)
+  return explained(`history ${seed}`, history, history.run(steps, withCrash))
+}
+
+export function runScenario(scenario: Scenario, real: RealPostgres): Promise<void> {
+  const history = new History(1, real, noCounts())
+  return explained('scenario', history, history.play(scenario))
+}
+
+async function explained(name: string, history: History, running: Promise<void>): Promise<void> {
   try {
-    await history.run(steps, withCrash)
+    await running
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    throw new Error(`history ${seed}: ${why}\n${history.log.join('\n')}`, { cause: error })
+    throw new Error(`${name}: ${why}\n${history.log.join('\n')}`, { cause: error })
+  }
+}
+
+export function noCounts(): Counts {
+  return {
+    steps: 0,
+    blocked: 0,
+    deadlocks: 0,
+    errors: 0,
+    snapshots: 0,
+    snapshotsInBetween: 0,
+    restarts: 0,
+    transactions: 0,
   }
 }

@@ -2,22 +2,23 @@ import { compileSync, RecordingSink } from '@lockstep/server/stages'
 import { expect, it } from 'vitest'
 import { bank } from '../bank/bank.ts'
 import { bankTables } from './bank-tables.ts'
-import { PostgresModel } from './model.ts'
+import { PostgresModel, type PostgresModelOptions } from './model.ts'
 import { StepClock } from './step-clock.ts'
 
 const sync = compileSync(bank(() => 'member'))
 
-async function world(seed: number) {
+async function world(seed: number, options: Partial<PostgresModelOptions> = {}) {
   const clock = new StepClock(seed)
-  const model = new PostgresModel({ clock, seed, tables: bankTables })
+  const model = new PostgresModel({ clock, seed, tables: bankTables, ...options })
   const sink = new RecordingSink()
   const lines: string[] = []
   const keep = (line: string): void => void lines.push(line)
-  const start = () =>
+  const start = (node = 'a', busyMs?: number) =>
     model.source({
-      node: 'a',
+      node,
       runtime: clock,
       sync,
+      ...(busyMs === undefined ? {} : { busyMs }),
       logger: { debug: keep, info: keep, warn: keep, error: keep },
     })
   const source = start()
@@ -91,3 +92,63 @@ it.each(['files', 'backup', 'standby'] as const)(
     }
   },
 )
+
+it('keeps WAL for a reader that is away, up to its bound', async () => {
+  for (const [walKeepBytesMax, epochs] of [
+    [1e9, 1],
+    [20_000, 2],
+  ] as const) {
+    const { clock, model, sink, source, start, lines } = await world(1, { walKeepBytesMax })
+    source.kill()
+    for (let i = 0; i < 200; i++)
+      await clock.until(model.transaction((tx) => tx.insert('rooms', { id: `r${i}`, version: 1 })))
+    const next = start()
+    await clock.until(next.start(sink))
+    expect(new Set(sink.epochs.map(({ epoch }) => epoch)).size, lines.join('\n')).toBe(epochs)
+    expect(sink.transactions).toHaveLength(epochs === 1 ? 200 : 0)
+    await clock.until(next.close())
+  }
+})
+
+it('has one reader of the slot at a time', async () => {
+  const { clock, sink, source, start } = await world(1)
+  const second = start('b', 400)
+  await expect(clock.until(second.start(new RecordingSink()))).rejects.toThrow(/in use by another process/)
+  // A process that was killed lets go when Postgres notices.
+  const third = start('c')
+  const started = third.start(sink)
+  source.kill()
+  await clock.until(started)
+  await clock.until(third.close())
+})
+
+it('wakes a commit to its reader though the walsender missed it', async () => {
+  const { clock, model, sink, source } = await world(1, { missedWake: 1 })
+  await clock.until(model.transaction((tx) => tx.insert('rooms', { id: 'a', version: 1 })))
+  await clock.advance(400)
+  expect(sink.transactions).toHaveLength(1)
+  await clock.until(source.close())
+})
+
+it('notices a reader that is cut off without a word, and the reader notices too', async () => {
+  const { clock, model, sink, source, lines } = await world(1)
+  model.silence('a', 200_000)
+  await clock.until(model.transaction((tx) => tx.insert('rooms', { id: 'a', version: 1 })))
+  await clock.advance(100_000)
+  expect(lines.join('\n')).toMatch(/silent for a minute/)
+  await clock.advance(120_000)
+  await clock.until(source.barrier())
+  expect(sink.transactions).toHaveLength(1)
+  await clock.until(source.close())
+})
+
+it('G11: begins a new epoch when the slot is lost', async () => {
+  const { clock, model, sink, source } = await world(1)
+  model.loseSlot()
+  await clock.advance(1_000)
+  await clock.until(model.transaction((tx) => tx.insert('rooms', { id: 'a', version: 1 })))
+  await clock.until(source.barrier())
+  expect(sink.epochs).toHaveLength(2)
+  expect(sink.transactions).toHaveLength(1)
+  await clock.until(source.close())
+})

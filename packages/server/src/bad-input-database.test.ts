@@ -49,7 +49,10 @@ beforeEach(async () => {
       }),
   })
 })
-afterEach(() => scene.close())
+afterEach(async () => {
+  await scene.forgetsAll()
+  await scene.close()
+})
 
 const slot = (): string => new URL(scene.url).pathname.slice(1)
 const logged = (pattern: RegExp): Promise<unknown> =>

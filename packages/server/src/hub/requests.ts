@@ -38,8 +38,7 @@ export class Requests {
       const { messageBytesMax } = this.#parts.limits
       if (!this.#allowed(connection, Math.max(1, Math.ceil(bytes / messageBytesMax))))
         connection.fail(new LockstepError('too_fast'))
-      else if (bytes > messageBytesMax) throw tooLarge(text, messageBytesMax)
-      else this.#do(connection, text)
+      else this.#do(connection, text, bytes > messageBytesMax)
     } catch (error) {
       if (error instanceof RequestError) connection.sendError(error, { id: error.id })
       else if (error instanceof LockstepError && connection.session === undefined) {
@@ -53,9 +52,13 @@ export class Requests {
     }
   }
 
-  #do(connection: Connection, text: string): void {
-    const { hub } = this.#parts
+  #do(connection: Connection, text: string, isTooLarge: boolean): void {
+    const { hub, limits } = this.#parts
     const message = parseClientMessage(text)
+    if (isTooLarge) {
+      const error = new LockstepError('too_large', `A message has at most ${limits.messageBytesMax} bytes.`)
+      throw 'id' in message ? new RequestError(error, message.id) : error
+    }
     if (message.type === 'hello') {
       if (message.version !== protocolVersion) {
         throw new LockstepError('bad_request', `This server speaks protocol version ${protocolVersion}.`)
@@ -115,11 +118,4 @@ export class Requests {
     connection.allowanceAt = now
     return connection.allowance >= 0
   }
-}
-
-/** What is too large is not parsed: its number is read where our clients write it, at the beginning. */
-function tooLarge(text: string, bytesMax: number): LockstepError {
-  const error = new LockstepError('too_large', `A message has at most ${bytesMax} bytes.`)
-  const [, id] = /^\{"type":"\w{1,32}","id":(\d{1,15})[,}]/.exec(text.slice(0, 80)) ?? []
-  return id === undefined ? error : new RequestError(error, Number(id))
 }

@@ -19,22 +19,31 @@ const huntMs = 900_000
  * Looks for one mutant in seeds 1 to `seedsMax`. What the code breaks without the fault does not count: then it goes on
  * behind that seed.
  */
-export async function hunt(mutant: Mutant, seedsMax: number): Promise<Hunted> {
+export async function hunt(
+  mutant: Mutant,
+  seedsMax: number,
+  program: string = fileURLToPath(new URL('./seek.js', import.meta.url)),
+): Promise<Hunted> {
   const began = performance.now()
   const seconds = (): number => (performance.now() - began) / 1_000
   for (let from = 1; ; ) {
-    const sought = await seek(mutant.name, mutant.breaks, from, seedsMax)
+    const sought = await seek(program, mutant.name, mutant.breaks, from, seedsMax)
     if (!sought.found) return { mutant, found: undefined, seconds: seconds(), others: sought.others }
     const { seed, violation } = sought
-    const sane = await seek('', [violation.promise], seed, seed)
+    const sane = await seek(program, '', [violation.promise], seed, seed)
     if (!sane.found) return { mutant, found: sought, seconds: seconds(), others: [] }
     from = seed + 1
   }
 }
 
 /** In a process of its own, because what is loaded once stays. */
-function seek(name: string, promises: readonly string[], from: number, to: number): Promise<Sought> {
-  const program = fileURLToPath(new URL('./seek.js', import.meta.url))
+function seek(
+  program: string,
+  name: string,
+  promises: readonly string[],
+  from: number,
+  to: number,
+): Promise<Sought> {
   return new Promise((resolve, reject) => {
     const args = [program, name, promises.join(), String(from), String(to)]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], timeout: huntMs })
@@ -46,7 +55,7 @@ function seek(name: string, promises: readonly string[], from: number, to: numbe
     child.on('close', (code) => {
       if (code === 0)
         resolve(JSON.parse(text) as Sought) // what `seek.ts` has written
-      else reject(new Error(`The process for "${name}" ended with ${code}.`))
+      else resolve({ found: false, others: [`the process ended with ${code ?? 'a signal'}`] })
     })
   })
 }

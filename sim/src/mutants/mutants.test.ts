@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { transformWithOxc } from 'vite'
 import { describe, expect, test } from 'vitest'
+import { hunt } from './hunt.ts'
 import { distPath } from './loader.ts'
 import { plant } from './mutant.ts'
 import { mutants } from './mutants.ts'
@@ -32,5 +33,17 @@ describe('planted faults', () => {
         }
       }
     },
+  )
+
+  // All of them take minutes: `npm run sim -- --mutants`.
+  test.each(['bundle split', 'revoked is only said', 'own operations echoed', 'resolved before its effect'])(
+    '%s is found in a few seeds',
+    async (name) => {
+      const mutant = mutants.find((other) => other.name === name)
+      if (mutant === undefined) throw new Error(`there is no mutant ${name}`)
+      const { found } = await hunt(mutant, 60, builtOf('sim/mutants/seek').replace('/packages/', '/'))
+      expect(mutant.breaks).toContain(found?.violation.promise)
+    },
+    240_000,
   )
 })

@@ -4,6 +4,7 @@ import type { Mutant } from './mutant.ts'
 import { mutants } from './mutants.ts'
 
 export interface TableOptions {
+  /** Parts of names, with commas between them. */
   readonly only?: string | undefined
   readonly seedsMax: number
 }
@@ -13,7 +14,8 @@ export async function huntAll(
   { only, seedsMax }: TableOptions,
   out: { write(text: string): unknown },
 ): Promise<boolean> {
-  const chosen = mutants.filter(({ name }) => only === undefined || name.includes(only))
+  const texts = (only ?? '').split(',')
+  const chosen = mutants.filter(({ name }) => texts.some((text) => name.includes(text)))
   if (chosen.length === 0) throw new Error(`No mutant has "${only}" in its name.`)
   out.write(`${row(['mutant', 'breaks', 'seed', 'found', 's'])}\n`)
   const waiting = [...chosen]

@@ -1,6 +1,10 @@
+import { createClient, type WebSocketClass, webSocketTransport } from '@lockstep/client'
+import { locksOf } from '@lockstep/client/locks'
 import { eventually, launchChromium, withoutBrowser } from '@lockstep/testing'
 import type { Browser, Locator } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import type { ProjectPage } from '../../apps/scrum/src/model/page.ts'
 import { opened, patch } from './operations/operation-row.ts'
 import { Person } from './person.ts'
 import { type ScrumProcess, startScrum } from './scrum-process.ts'
@@ -123,6 +127,41 @@ describe.skipIf(withoutBrowser())('asking for what somebody else works on', () =
     await olivia.page.getByText('Alice is currently editing').waitFor({ state: 'detached' })
     await alice.item(story).getByText('It is yours now').waitFor({ state: 'detached' })
     expect([...alice.takeRequests(), ...olivia.takeRequests()]).toEqual([])
+  })
+
+  test('leaving the text by way of the question saves it, as leaving it does; a question that ends gives the focus back', async () => {
+    const field = await writes('Left by Tab')
+    await button(alice, `Ask for it: ${story}`).click()
+    const question = olivia.page.getByRole('group', { name: asked })
+    await question.waitFor()
+    for (const focus of ['Let go', 'Keep it']) {
+      await olivia.page.keyboard.press('Tab')
+      expect(await focused(olivia)).toBe(focus)
+    }
+    await olivia.page.keyboard.press('Tab')
+    await alice.item('Left by Tab').getByText('It is yours now').waitFor()
+    await alice.item('Left by Tab').getByRole('button', { name: 'Let go: Left by Tab' }).click()
+
+    // Somebody who has less time than a page gives.
+    await button(olivia, 'Left by Tab', 'Left by Tab').press('Enter')
+    const html = await (await alice.page.request.get(`${scrum.address}/projects/1`)).text()
+    const json = /<script type="application\/json" id="page">(.*?)<\/script>/s.exec(html)?.[1] ?? ''
+    // Made by the server from a Page.
+    const { lockstep } = JSON.parse(json) as ProjectPage
+    const client = createClient(
+      { page: { ...lockstep, url: scrum.address + lockstep.url } },
+      // Its events are those of the DOM's; only their types differ.
+      { transport: webSocketTransport(WebSocket as unknown as WebSocketClass) },
+    )
+    const locks = locksOf(client, 'project/1')
+    await client.channel('project/1').ready
+    const refused = locks.lock('items/2', { waitMs: 3_000, ask: true }).catch(() => 'refused')
+    await question.getByRole('button', { name: 'Keep it' }).focus()
+    await question.waitFor({ state: 'detached' })
+    expect(await field.evaluate((element) => element === document.activeElement)).toBe(true)
+    expect(await refused).toBe('refused')
+    client.close()
+    await olivia.page.keyboard.press('Escape')
   })
 
   test('K6: a question that was taken back leaves nothing behind, whatever the holder answers', async () => {

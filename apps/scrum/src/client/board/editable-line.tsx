@@ -99,7 +99,7 @@ export function EditableLine({
         }}
       />
       <Conflict editing={editing} theirs={value} />
-      <QuestionNote editing={editing} field={field} finish={finishHere} />
+      <QuestionNote editing={editing} field={field} finish={finishHere} leave={finish} />
     </div>
   )
 }

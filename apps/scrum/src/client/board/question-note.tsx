@@ -1,5 +1,6 @@
+import type { LockQuestion } from '@lockstep/client/locks'
 import { useCollection } from '@lockstep/client/react'
-import { type ReactElement, type RefObject, useEffect } from 'react'
+import { type FocusEvent, type ReactElement, type RefObject, useEffect, useLayoutEffect, useRef } from 'react'
 import { useAnnounce } from '../shell/announcer.tsx'
 import { Avatar } from '../shell/avatar.tsx'
 import { useBoard } from './board-context.tsx'
@@ -7,27 +8,45 @@ import { type Editing, rowOf } from './drafts.ts'
 import { useKeyed } from './keyed.ts'
 import { memberBehind, nameOf } from './people.ts'
 
+interface QuestionProps {
+  readonly editing: Editing
+  /** Gets the focus back. */
+  readonly field: RefObject<HTMLElement | null>
+  /** Saves as the editor itself would. */
+  readonly finish: () => void
+  /** What leaving the text does, where it does something. */
+  readonly leave?: () => void
+}
+
 /** Stands below a text that one writes while somebody else would like to have the row. */
-export function QuestionNote({
+export function QuestionNote(props: QuestionProps): ReactElement | null {
+  const { drafts, questions } = useBoard()
+  const { editing, finish } = props
+  const { key } = editing
+  const question = useKeyed(questions, rowOf(key))?.[0]
+  useEffect(() => drafts.finishes(key, finish), [drafts, key, finish])
+  return question === undefined ? null : <Question {...props} question={question} />
+}
+
+function Question({
   editing,
   field,
-  finish,
-}: {
-  editing: Editing
-  /** Gets the focus back. */
-  field: RefObject<HTMLElement | null>
-  /** Saves as the editor itself would. */
-  finish: () => void
-}): ReactElement | null {
+  leave,
+  question,
+}: QuestionProps & { question: LockQuestion }): ReactElement {
   const { claims, drafts, project, questions, viewer } = useBoard()
   const announce = useAnnounce()
-  const { key } = editing
-  const resource = rowOf(key)
-  const question = useKeyed(questions, resource)?.[0]
-  const member = memberBehind(question?.by ?? null, useCollection(project.members))
-  useEffect(() => drafts.finishes(key, finish), [drafts, key, finish])
-  if (question === undefined) return null
+  const note = useRef<HTMLDivElement>(null)
+  const resource = rowOf(editing.key)
+  const member = memberBehind(question.by, useCollection(project.members))
   const who = nameOf(member, viewer)
+  useLayoutEffect(() => {
+    const element = note.current
+    // A question whose time is over must not take the focus along.
+    return () => {
+      if (element?.contains(document.activeElement)) field.current?.focus()
+    }
+  }, [field])
   const give = (): void => {
     announce(`${who} can edit it now.`)
     claims.yield(resource, question)
@@ -40,9 +59,20 @@ export function QuestionNote({
   }
   // Pressing a button must not leave the text first: that would save it.
   const stay = (event: { preventDefault(): void }): void => event.preventDefault()
+  const onBlur = ({ relatedTarget }: FocusEvent): void => {
+    const isHere = note.current?.contains(document.activeElement) || relatedTarget === field.current
+    if (!isHere && !isQuestion(relatedTarget)) leave?.()
+  }
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for fields
-    <div className="question" role="group" aria-label={`${who} would like to edit this`} data-question="">
+    <div
+      ref={note}
+      className="question"
+      role="group"
+      aria-label={`${who} would like to edit this`}
+      data-question=""
+      onBlur={onBlur}
+    >
       <Avatar name={member?.name ?? '?'} hue={member?.hue ?? 0} />
       <p>
         <strong>{who} would like to edit this.</strong>

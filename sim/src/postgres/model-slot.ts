@@ -9,6 +9,7 @@ import {
   TypeCatalog,
 } from '@lockstep/server/stages'
 import { DatabaseError } from './database.ts'
+import type { Visibility } from './instance.ts'
 import type { PostgresModel } from './model.ts'
 import type { NodeProcess } from './node-process.ts'
 import { ModelStreamConnection } from './stream-connection.ts'
@@ -121,6 +122,10 @@ export class ModelSlot implements SlotDatabase {
 
   probe(): Promise<void> {
     return this.#ask(() => {})
+  }
+
+  visibility(): Promise<Visibility> {
+    return this.#ask(() => this.#model.instance.visibility())
   }
 
   retained(name: string): Promise<{ bytes: number; scarce: boolean } | undefined> {

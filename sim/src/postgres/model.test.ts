@@ -1,9 +1,12 @@
 import { compileSync, RecordingSink } from '@lockstep/server/stages'
 import { expect, it } from 'vitest'
 import { bank } from '../bank/bank.ts'
+import { tables } from './agreement/operation.ts'
+import { sync as roomSync, Side } from './agreement/side.ts'
 import { bankTables } from './bank-tables.ts'
 import { PostgresModel, type PostgresModelOptions } from './model.ts'
 import { StepClock } from './step-clock.ts'
+import { usualTiming } from './timing.ts'
 
 const sync = compileSync(bank(() => 'member'))
 
@@ -151,4 +154,45 @@ it('G11: begins a new epoch when the slot is lost', async () => {
   expect(sink.epochs).toHaveLength(2)
   expect(sink.transactions).toHaveLength(1)
   await clock.until(source.close())
+})
+
+it('G1: a commit that waits for a standby longer than the retention is in the snapshots of a restarted server', async () => {
+  const seed = 1
+  const clock = new StepClock(seed)
+  const timing = { ...usualTiming, visible: 'by hand' } as const
+  const model = new PostgresModel({ clock, seed, tables, timing })
+  const live = () => {
+    const runtime = clock.process()
+    const source = model.source({ node: 'a', runtime, sync: roomSync, retentionMs: 5_000, pollMs: 1_000 })
+    return { side: new Side(source, model.reader({ node: 'a' }), runtime), kill: () => source.kill() }
+  }
+  const first = live()
+  await clock.until(first.side.start())
+  const waiting = model.open()
+  await clock.until(waiting.insert('items', { id: 1, room: 'a' }))
+  const committed = waiting.commit()
+  for (let i = 0; i < 20; i++) {
+    await clock.advance(1_000)
+    await clock.until(model.mark('time passes'))
+  }
+  first.kill()
+  const second = live()
+  await clock.until(second.side.start())
+  const snapshot = await clock.until(second.side.snapshot('a'))
+  expect(snapshot === 'unavailable' ? snapshot : [...snapshot.rows.keys()]).toEqual(['items/1'])
+  // Once it is visible, the slot moves on.
+  waiting.show()
+  await clock.until(committed)
+  for (let i = 0; i < 20; i++) {
+    await clock.advance(1_000)
+    await clock.until(model.mark('time passes'))
+  }
+  second.kill()
+  const third = live()
+  await clock.until(third.side.start())
+  expect(third.side.transactions).toEqual([])
+  expect(await clock.until(third.side.snapshot('a'))).toMatchObject({
+    rows: snapshot === 'unavailable' ? {} : snapshot.rows,
+  })
+  await clock.until(third.side.source.close())
 })

@@ -1,7 +1,8 @@
 import { payloadOf } from '../log/frame.ts'
 import type { LogEntry } from '../log/log.ts'
 import { memberOf } from '../routing/json-scan.ts'
-import type { SnapshotPart, SnapshotRead, Visibility } from './snapshot.ts'
+import { isVisible } from '../source/visibility.ts'
+import type { SnapshotPart, SnapshotRead } from './snapshot.ts'
 import { SnapshotTables } from './table.ts'
 
 export interface CutInput {
@@ -40,14 +41,4 @@ export function cutSnapshot({ parts, read, entries, trimmedXids, lsn }: CutInput
 export function applyEntry(tables: SnapshotTables, entry: LogEntry): boolean {
   if (entry.frame === undefined) return false
   return tables.apply(memberOf(payloadOf(entry.frame), 'changes') ?? '{}')
-}
-
-/** Whether a snapshot sees the effects of a committed transaction. Xids are compared modulo 2^32. */
-export function isVisible(xid: number, { xmin, xmax, inProgress }: Visibility): boolean {
-  if (isBefore(xid, xmin)) return true
-  return isBefore(xid, xmax) && !inProgress.has(xid >>> 0)
-}
-
-function isBefore(xid: number, other: number): boolean {
-  return ((xid - other) | 0) < 0
 }

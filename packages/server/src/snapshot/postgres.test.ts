@@ -2,7 +2,7 @@ import { createDatabase, type TestDatabase } from '@lockstep/testing'
 import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { tableCollection } from '../source/recording-sink.ts'
-import { type PostgresSnapshotReader, parseVisibility, postgresSnapshots } from './postgres.ts'
+import { type PostgresSnapshotReader, postgresSnapshots } from './postgres.ts'
 
 let database: TestDatabase
 let sql: Sql
@@ -163,16 +163,5 @@ describe('rows', () => {
     await expect(snapshots.read([{ collection: gone, columns: [0], where: [[]] }])).rejects.toMatchObject({
       code: 'unavailable',
     })
-  })
-})
-
-describe('parseVisibility', () => {
-  it('takes xids modulo 2^32', () => {
-    expect(parseVisibility('4294967297:4294967300:4294967298,4294967299')).toEqual({
-      xmin: 1,
-      xmax: 4,
-      inProgress: new Set([2, 3]),
-    })
-    expect(parseVisibility('5:5:')).toEqual({ xmin: 5, xmax: 5, inProgress: new Set() })
   })
 })

@@ -5,7 +5,8 @@ import { TypeCatalog } from '../source/catalog.ts'
 import { connect } from '../source/connect.ts'
 import { type Encoder, keyEncoderOf } from '../source/encoder.ts'
 import { qualifiedName, quoteName } from '../source/names.ts'
-import type { SnapshotPart, SnapshotRead, SnapshotReader, SnapshotRow, Visibility } from './snapshot.ts'
+import { parseVisibility } from '../source/visibility.ts'
+import type { SnapshotPart, SnapshotRead, SnapshotReader, SnapshotRow } from './snapshot.ts'
 
 export interface PostgresSnapshotOptions {
   readonly url: string
@@ -190,17 +191,4 @@ function rowOf(
     return (encoder && keyEncoderOf(encoder)?.(text)) ?? text
   })
   return { key: joinKey(key), values: json }
-}
-
-/** `xmin:xmax:xip,...` with 64-bit xids; the stream has 32 bits of them. */
-export function parseVisibility(text: string): Visibility {
-  const [xmin, xmax, xip] = text.split(':')
-  if (xmin === undefined || xmax === undefined || xip === undefined) throw new Error('not a snapshot')
-  const inProgress = new Set<number>()
-  for (const xid of xip.split(',')) if (xid !== '') inProgress.add(low32(xid))
-  return { xmin: low32(xmin), xmax: low32(xmax), inProgress }
-}
-
-function low32(xid: string): number {
-  return Number(BigInt.asUintN(32, BigInt(xid)))
 }

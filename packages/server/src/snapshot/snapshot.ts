@@ -1,4 +1,5 @@
 import type { Collection } from '../definition/definition.ts'
+import type { Visibility } from '../source/visibility.ts'
 
 /** Reads a channel's rows from the database, with all that is needed to place them in WAL order. */
 export interface SnapshotReader {
@@ -19,7 +20,7 @@ export interface SnapshotPart {
 }
 
 export interface SnapshotRead {
-  /** What was visible: from `pg_current_snapshot()`, xids modulo 2^32. */
+  /** What was visible. */
   readonly visibility: Visibility
   /** Per part, in order: rows as key text and the JSON text of each column. Ordered by key. */
   readonly rows: readonly (readonly SnapshotRow[])[]
@@ -29,10 +30,4 @@ export interface SnapshotRow {
   readonly key: string
   /** JSON texts, in the order of the part's `columns`. */
   readonly values: readonly string[]
-}
-
-export interface Visibility {
-  readonly xmin: number
-  readonly xmax: number
-  readonly inProgress: ReadonlySet<number>
 }

@@ -10,6 +10,19 @@ describe('Acknowledger', () => {
     expect(acknowledger.acknowledge(61_000)).toBe(200)
   })
 
+  it('acknowledges nothing from where it is held, however long and also in a hurry', () => {
+    const acknowledger = new Acknowledger(60_000, 0)
+    acknowledger.hold(150)
+    for (let at = 0; at <= 1_000_000; at += 500) acknowledger.given(100 + at / 500, at)
+    expect(acknowledger.acknowledge(1_000_000)).toBeLessThanOrEqual(150)
+    expect(acknowledger.acknowledge(1_000_000)).toBeGreaterThan(140)
+    acknowledger.hurry()
+    expect(acknowledger.acknowledge(1_000_000)).toBe(150)
+    acknowledger.hold(Number.POSITIVE_INFINITY)
+    acknowledger.given(3_000, 1_000_500)
+    expect(acknowledger.acknowledge(1_060_500)).toBe(3_000)
+  })
+
   it('never falls, never passes what was given, and keeps the retention, for any history', () => {
     const step = fc.record({ afterMs: fc.nat(5_000), bytes: fc.nat(1_000) })
     fc.assert(

@@ -22,6 +22,8 @@ export interface IntakeOptions {
   /** Commits that start here or later have not been given. */
   readonly from: number
   readonly onBarrier: (content: string, lsn: number) => void
+  /** A commit was given. */
+  readonly onCommit?: (xid: number, lsn: number) => void
   readonly onError: (collection: Collection, error: Error) => void
   /** A column has a type that `types` does not know: pause, load, call `typesLearned`. */
   readonly onUnknownType: () => void
@@ -39,6 +41,7 @@ export class Intake implements PgoutputReceiver {
   given: number
   readonly #options: IntakeOptions
   #decoder: PgoutputDecoder
+  #xid = 0
   #lsn = 0
   /** Between begin and commit. */
   #open = false
@@ -80,6 +83,7 @@ export class Intake implements PgoutputReceiver {
 
   begin(xid: number, lsn: number, at: number): void {
     if (this.#open) throw new PgoutputError('a transaction within a transaction')
+    this.#xid = xid
     this.#lsn = lsn
     this.#open = true
     this.#skipping = lsn <= this.given
@@ -95,6 +99,7 @@ export class Intake implements PgoutputReceiver {
     }
     this.#options.sink.commit()
     this.given = this.#lsn
+    this.#options.onCommit?.(this.#xid, this.#lsn)
   }
 
   message(transactional: boolean, lsn: number, prefix: string, content: string): void {

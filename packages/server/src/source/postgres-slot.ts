@@ -9,6 +9,7 @@ import { qualifiedName, quoteName, tablesOf } from './names.ts'
 import type { Epoch, SlotDatabase, SlotFacts, StreamConnection } from './slot-database.ts'
 import { PostgresStreamConnection } from './stream-connection.ts'
 import { currentTerms, type SlotPlan, type Terms } from './terms.ts'
+import { parseVisibility, type Visibility } from './visibility.ts'
 
 export interface PostgresSlotOptions {
   readonly sql: Sql
@@ -147,6 +148,11 @@ export class PostgresSlot implements SlotDatabase {
 
   async probe(): Promise<void> {
     await this.#sql`SELECT 1`
+  }
+
+  async visibility(): Promise<Visibility> {
+    const [row] = await this.#sql<{ snapshot: string }[]>`SELECT pg_current_snapshot()::text AS snapshot`
+    return parseVisibility(row?.snapshot ?? '')
   }
 
   async retained(slot: string): Promise<{ bytes: number; scarce: boolean } | undefined> {

@@ -2,6 +2,7 @@ import type { Collection } from '../definition/definition.ts'
 import type { Fault } from '../fault/fault.ts'
 import type { TypeCatalog } from './catalog.ts'
 import type { SlotPlan, Terms } from './terms.ts'
+import type { Visibility } from './visibility.ts'
 
 /** An epoch of the log: positions of the same epoch can be compared. */
 export interface Epoch {
@@ -47,6 +48,8 @@ export interface SlotDatabase {
   mark(slot: string, content: string): Promise<unknown>
   /** Rejects where the database takes no new sessions. */
   probe(): Promise<void>
+  /** What a snapshot that is taken now sees. */
+  visibility(): Promise<Visibility>
   /** WAL that the slot holds back, and whether there is little room for more. */
   retained(slot: string): Promise<{ readonly bytes: number; readonly scarce: boolean } | undefined>
   /** An error for the operator, where it says why the database cannot be had. */

@@ -11,6 +11,8 @@ import type { Epoch, SlotDatabase } from './slot-database.ts'
 import type { Source, SourceSink, SourceStatus } from './source.ts'
 import { ReplicationStream } from './stream.ts'
 import type { SlotPlan } from './terms.ts'
+import { Unseen } from './unseen.ts'
+import { isVisible } from './visibility.ts'
 
 export interface SlotReaderOptions {
   readonly database: SlotDatabase
@@ -43,6 +45,7 @@ export class SlotReader implements Source {
   #intake: Intake | undefined
   #stream: ReplicationStream | undefined
   #acknowledger = new Acknowledger(0, 0)
+  #unseen = new Unseen()
   #epoch: string | undefined
   /** Marks of barriers that were under way are not in the new slot; it may take several tries to open that. */
   #marksLost = false
@@ -162,6 +165,8 @@ export class SlotReader implements Source {
     this.#epoch = epoch.epoch
     this.#marksLost = true
     this.#acknowledger = new Acknowledger(this.#retentionMs, epoch.from)
+    this.#unseen = new Unseen()
+    const unseen = this.#unseen
     this.#intake = new Intake({
       collections: this.#plan.collections,
       sink,
@@ -169,6 +174,7 @@ export class SlotReader implements Source {
       logger: this.#logger,
       from: epoch.from,
       onBarrier: (content, lsn) => this.#barriers.arrived(content, lsn),
+      onCommit: (xid, lsn) => unseen.given(xid, lsn),
       onError: this.#options.onError ?? (() => {}),
       onUnknownType: () => void this.#learnTypes(),
     })
@@ -270,6 +276,10 @@ export class SlotReader implements Source {
       await this.#stream?.close()
       return
     }
+    // A commit that a snapshot may still miss must be in the log: a restarted server has to be given it again.
+    const unseen = this.#unseen
+    const visibility = await this.#database.visibility()
+    if (unseen === this.#unseen) this.#acknowledger.hold(unseen.look((xid) => isVisible(xid, visibility)))
     const row = await this.#database.retained(this.#plan.slot)
     this.#retainedBytes = row?.bytes
     if (row?.scarce === true) this.#hurry()

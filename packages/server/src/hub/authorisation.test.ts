@@ -81,6 +81,21 @@ test('G9: whoever took rights is told when they are taken, also where they were 
   expect(visitor.heard.at(-1)).toBe('revoked room/1')
 })
 
+test('G9: what waits of a channel that was left meanwhile goes with the right to it', async () => {
+  const room = new Room()
+  const visitor = room.join()
+  await visitor.subscribe('room/1')
+  await visitor.subscribe('room/2')
+  await settle()
+  visitor.waiting = true
+  room.hub.unsubscribe(visitor.connection, 'room/1')
+  await room.hub.reauthorize(1)
+  expect(visitor.ended).toBeUndefined()
+  room.authorize = (channel) => channel !== 'room/1'
+  await room.hub.reauthorize(1)
+  expect(visitor.ended).toBe('terminated')
+})
+
 test('G9: a user is named by its id, be it written as number or as text', async () => {
   const room = new Room()
   const visitor = room.join()

@@ -37,6 +37,8 @@ export class Connection {
   afterCatchUp: Batch[] | undefined
   /** Subscriptions that were not told of changes of their channels' states. @see Notices */
   missed: Set<Subscription> | undefined
+  /** Channels that were left while bytes of them may have waited in the carrier, and as which view they were seen. */
+  left: Map<string, number> | undefined
   /** Where there is an inspector. */
   trace: ConnectionTrace | undefined
   readonly #onDrained: (connection: Connection) => void
@@ -72,6 +74,15 @@ export class Connection {
   /** Closes with the error's close code. */
   fail(error: LockstepError): void {
     if (!this.closed) this.carrier.close(error.close, error.code)
+  }
+
+  /** The subscription goes; what was sent of its channel may still wait. */
+  leave(subscription: Subscription): void {
+    if (!this.carrier.waiting) this.left = undefined
+    else if (subscription.isGranted) {
+      this.left ??= new Map()
+      this.left.set(subscription.channel, subscription.view)
+    }
   }
 
   /** For carriers: room again. */

@@ -88,6 +88,7 @@ export class Heartbeat {
       return
     }
     connection.alive = false
+    if (!connection.carrier.waiting) connection.left = undefined
     connection.carrier.ping()
     const { session } = connection
     if (session === undefined) return

@@ -350,6 +350,7 @@ export class Hub implements LogReader {
     const subscription = connection.subscriptions.get(channel)
     if (subscription === undefined) return
     connection.subscriptions.delete(channel)
+    connection.leave(subscription)
     this.#end(subscription)
   }
 

@@ -19,14 +19,34 @@ export async function askAgain(
   authoriser: Authoriser,
   hooks: RightsHooks,
 ): Promise<void> {
-  await Promise.all(
-    [...connection.subscriptions.values()].map(async (subscription) => {
+  await Promise.all([
+    askForLeft(connection, authoriser, hooks),
+    ...[...connection.subscriptions.values()].map(async (subscription) => {
       // One that is still being authorised was asked on its own, possibly before the change: it asks again.
       if (subscription.state === 'authorizing') subscription.asks++
       else {
         subscription.asked = askOne(connection, subscription, authoriser, hooks)
         await subscription.asked
       }
+    }),
+  ])
+}
+
+/** What was sent of channels that the session has left meanwhile must not leave either, where it may not any more. */
+async function askForLeft(
+  connection: Connection,
+  authoriser: Authoriser,
+  hooks: Pick<RightsHooks, 'end'>,
+): Promise<void> {
+  const { session, carrier } = connection
+  if (session === undefined || !carrier.waiting) return
+  await Promise.all(
+    [...(connection.left ?? [])].map(async ([channel, view]) => {
+      const answer = await authoriser.ask(session, channel)
+      if (connection.closed || !carrier.waiting) return
+      if (!(answer instanceof LockstepError) && answer.view === view) return
+      carrier.terminate()
+      hooks.end()
     }),
   )
 }

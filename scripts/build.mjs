@@ -18,7 +18,7 @@ export const packages = {
   name: 'packages',
   title: 'packages',
   inputs: [...libraries, 'bench', 'sim', 'tsconfig.json', 'tsconfig.base.json', 'package-lock.json'],
-  outputs: [...libraries.map((path) => `${path}/dist/index.js`), 'bench/dist/main.js'],
+  outputs: [...libraries.map((path) => `${path}/dist/index.js`), 'bench/dist/main.js', 'sim/dist/main.js'],
   make() {
     // An output that is gone is not missed by tsc as long as its .tsbuildinfo is there.
     const forced = packages.outputs.every((path) => existsSync(join(root, path))) ? [] : ['--force']

@@ -108,6 +108,12 @@ export const impureAllowed: Readonly<Record<string, string>> = {
   'packages/server/src/runtime/': 'this is the runtime',
   'packages/server/src/embedded/': 'works with processes and files of the operating system, never simulated',
   'packages/testing/src/': 'waits for real sockets, processes and browsers',
+  'sim/src/chaos/': 'breaks real processes in real time',
+  'sim/src/clock/': 'runs on turns of the real event loop, and forbids the rest',
+  'sim/src/mutants/hunt.ts': 'says how long a hunt took',
+  'sim/src/postgres/agreement/real-postgres.ts': 'waits for a real Postgres',
+  'sim/src/postgres/step-clock.ts': 'lets promises settle on turns of the real event loop',
+  'sim/src/run/summary.ts': 'says how long a run took',
 }
 
 /** File names that say nothing about what is inside. */

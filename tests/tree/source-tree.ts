@@ -71,7 +71,11 @@ const impureNames = new Set([
   'randomInt',
   'getRandomValues',
 ])
+const impureModules = new Set(
+  ['timers', 'timers/promises', 'perf_hooks'].flatMap((name) => [name, `node:${name}`]),
+)
 const impureMembers = new Set([
+  'AbortSignal.timeout',
   'Date.now',
   'Math.random',
   'performance.now',
@@ -144,11 +148,14 @@ function isTypeOnly(node: Node): boolean {
 }
 
 function impureName(node: Node): string | undefined {
+  const specifier = specifierOf(node)
+  if (specifier !== undefined) return impureModules.has(specifier) ? `import ${specifier}` : undefined
+  // Also where it is only named, to be handed on.
+  if (node.type === 'Identifier')
+    return impureNames.has(String(node['name'])) ? String(node['name']) : undefined
   if (node.type === 'CallExpression' && isNode(node['callee'])) {
     const { callee } = node
-    if (callee['type'] === 'Identifier' && impureNames.has(String(callee['name'])))
-      return String(callee['name'])
-    return undefined
+    return callee['type'] === 'Identifier' && callee['name'] === 'Date' ? 'Date()' : undefined
   }
   if (node.type === 'NewExpression' && isNode(node['callee'])) {
     const isDate = node['callee']['type'] === 'Identifier' && node['callee']['name'] === 'Date'

@@ -41,12 +41,6 @@ export function checker(promise: string, rule: (report: Report) => Rule): Checke
 
 const none: readonly Violation[] = []
 
-/** `a: 1, b: 2`, for messages. */
-export function listed(values: ReadonlyMap<string, unknown> | Readonly<Record<string, unknown>>): string {
-  const entries = values instanceof Map ? [...values] : Object.entries(values)
-  return entries.length === 0 ? 'nothing' : entries.map(([name, value]) => `${name}: ${value}`).join(', ')
-}
-
 /** Where two sets of values differ: `7 is 3 instead of 4`. Undefined: nowhere. */
 export function difference(
   shown: Readonly<Record<string, unknown>>,

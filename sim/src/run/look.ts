@@ -5,11 +5,15 @@ import type { World } from './world.ts'
 /** Answers may be sent to a connection that is full; few people ask for much in a run. */
 const answerBytes = 4_096
 
+/** How many times its bound a window may grow while a snapshot of its channel is read: `pinnedShare` of the log. */
+const pinnedShare = 4
+const views = 2
+
 /** Takes down how large the queues of the server are. */
 export function measure(world: World, { setting }: Schedule, journal: Journal): void {
   const process = world.node.process
   if (process === undefined || !process.owner.alive) return
-  const { limits, bounds } = setting
+  const { limits, bounds, rooms } = setting
   const { engine } = process
   const tell = (what: string, unit: 'bytes' | 'entries', size: number, bound: number): void => {
     if (size > bound / 2) journal.add({ kind: 'measured', where: 'node', what, unit, size, bound })
@@ -19,7 +23,9 @@ export function measure(world: World, { setting }: Schedule, journal: Journal): 
     const bound = Math.max(limits.outboxBytesMax, bounds.markBytes) + largestBatch + answerBytes
     tell('outbox', 'bytes', waitingBytes, bound)
   }
-  tell('log', 'bytes', engine.log.status().bytes, limits.logTotalBytesMax + limits.transactionBytesMax)
+  const pinned = pinnedShare * limits.logBytesMax * views * Object.keys(rooms).length
+  const log = limits.logTotalBytesMax + pinned + limits.transactionBytesMax
+  tell('log', 'bytes', engine.log.status().bytes, log)
   tell('snapshots', 'bytes', engine.snapshots.status().bytes, limits.snapshotBytesMax)
   tell('sessions', 'entries', engine.sessions.size, limits.sessionsMax)
 }

@@ -1,0 +1,3 @@
+import { testSeeds } from './seeds.testing.ts'
+
+testSeeds(131, 130)

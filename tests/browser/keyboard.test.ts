@@ -179,6 +179,10 @@ describe.skipIf(withoutBrowser())('the board by keyboard alone', () => {
       const [row] = await scrum.sql`select done from tasks where summary = 'A task by keys'`
       expect(row?.done).toBe(true)
     })
+    await tabTo('Delete the task A task by keys')
+    await press('Enter')
+    await task.waitFor({ state: 'detached' })
+    expect(await focused()).toBe('New task')
     await tabTo(/tag/i)
     await type('keys')
     await press('Enter')
@@ -198,6 +202,7 @@ describe.skipIf(withoutBrowser())('the board by keyboard alone', () => {
     await tabTo('Remove the marker of Future sprint 1')
     await press('Enter')
     await marker.waitFor({ state: 'detached' })
+    expect(await focused()).toMatch(/^Move /)
   })
 
   test('puts an item into a sprint, and takes it back', async () => {
@@ -284,6 +289,7 @@ describe.skipIf(withoutBrowser())('the board by keyboard alone', () => {
     await eventually(async () =>
       expect(await scrum.sql`select 1 from impediments where summary = 'No mouse'`).toHaveLength(0),
     )
+    expect(await focused()).not.toBe('')
   })
 
   test('signs out', async () => {

@@ -2,6 +2,7 @@ import { type KeyboardEvent, memo, type ReactElement, useRef } from 'react'
 import { figureText, type Marker } from '../../model/board.ts'
 import { useBoard } from '../board/board-context.tsx'
 import { useRowDragging } from '../board/dragging.ts'
+import { focusBeside } from '../board/focus-beside.ts'
 import { litClass, markerKey } from '../board/highlights.ts'
 import { useKeyed } from '../board/keyed.ts'
 import { isUnnamed } from '../board/pending.ts'
@@ -87,7 +88,10 @@ export const MarkerLine = memo(function MarkerLine({
         aria-label={`Remove the marker of ${name}`}
         title="Remove the marker"
         disabled={unnamed}
-        onClick={() => actions.markers.destroy(marker)}
+        onClick={({ currentTarget }) => {
+          focusBeside(currentTarget)
+          actions.markers.destroy(marker)
+        }}
       >
         <CloseIcon />
       </button>

@@ -4,6 +4,7 @@ import { type ItemTag, type Tag, tagNameLengthMax } from '../../model/board.ts'
 import { useBoard } from '../board/board-context.tsx'
 import { useEditing } from '../board/drafts.ts'
 import { EditableLine } from '../board/editable-line.tsx'
+import { focusBeside } from '../board/focus-beside.ts'
 import { isUnnamed } from '../board/pending.ts'
 import { tagDraft } from '../board/tag-actions.ts'
 import { remembered } from '../rows.ts'
@@ -83,7 +84,10 @@ function TagRow({ tag, count }: { tag: Tag; count: number }): ReactElement {
         aria-label={`Delete the tag ${tag.name}`}
         title="Delete the tag everywhere"
         disabled={unnamed}
-        onClick={() => actions.tags.destroy(tag)}
+        onClick={({ currentTarget }) => {
+          focusBeside(currentTarget)
+          actions.tags.destroy(tag)
+        }}
       >
         <CloseIcon />
       </button>

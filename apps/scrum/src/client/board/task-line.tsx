@@ -8,6 +8,7 @@ import { useBoard } from './board-context.tsx'
 import { useEditing } from './drafts.ts'
 import { type Dragged, type DropEdge, useRowDragging } from './dragging.ts'
 import { EditableLine } from './editable-line.tsx'
+import { focusBeside } from './focus-beside.ts'
 import { litClass, taskKey } from './highlights.ts'
 import { HolderNote } from './holder-note.tsx'
 import { HoursField } from './hours-field.tsx'
@@ -114,7 +115,10 @@ export const TaskLine = memo(function TaskLine({
           aria-label={`Delete the task ${task.summary}`}
           title="Delete"
           disabled={unnamed}
-          onClick={() => actions.tasks.destroy(task)}
+          onClick={({ currentTarget }) => {
+            focusBeside(currentTarget)
+            actions.tasks.destroy(task)
+          }}
         >
           <CloseIcon />
         </button>

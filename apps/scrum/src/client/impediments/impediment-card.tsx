@@ -6,6 +6,7 @@ import { Comments } from '../board/comments.tsx'
 import { Description } from '../board/description.tsx'
 import { useEditing } from '../board/drafts.ts'
 import { EditableLine } from '../board/editable-line.tsx'
+import { focusBeside } from '../board/focus-beside.ts'
 import { impedimentKey, litClass } from '../board/highlights.ts'
 import { HolderNote } from '../board/holder-note.tsx'
 import { impedimentDraft } from '../board/impediment-actions.ts'
@@ -70,7 +71,10 @@ export function ImpedimentCard({ impediment }: { impediment: Impediment }): Reac
             aria-label={`Delete ${summary}`}
             title="Delete"
             disabled={unnamed}
-            onClick={() => actions.impediments.destroy(impediment)}
+            onClick={({ currentTarget }) => {
+              focusBeside(currentTarget)
+              actions.impediments.destroy(impediment)
+            }}
           >
             <TrashIcon />
           </button>

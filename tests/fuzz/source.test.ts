@@ -122,6 +122,7 @@ describe('the stream from Postgres', () => {
       expectClear(error)
       const lsns = sink.transactions.map(({ lsn }) => lsn)
       expect(lsns).toEqual([...new Set(lsns)].sort((a, b) => a - b))
+      expect(lsns.every(Number.isSafeInteger)).toBe(true)
     },
     1_000,
   )

@@ -67,6 +67,13 @@ function readTime(bytes: Buffer, at: number): number {
   return Math.floor(us / 1000) + 946_684_800_000
 }
 
+/** @throws PgoutputError for one that no log reaches: taken for true, everything after it would be left out. */
+export function lsnAt(bytes: Buffer, at: number): number {
+  const lsn = readLsn(bytes, at)
+  if (!Number.isSafeInteger(lsn)) throw new PgoutputError(`an LSN of ${lsn}`)
+  return lsn
+}
+
 /** As `readUInt32BE`, without its checks: the four bytes are there. */
 function readLength(bytes: Buffer, at: number): number {
   const high = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16)
@@ -148,7 +155,7 @@ export class PgoutputDecoder {
   #begin(): void {
     const at = this.#take(20)
     const bytes = this.#bytes
-    this.#receiver.begin(bytes.readUInt32BE(at + 16), readLsn(bytes, at), readTime(bytes, at + 8))
+    this.#receiver.begin(bytes.readUInt32BE(at + 16), lsnAt(bytes, at), readTime(bytes, at + 8))
   }
 
   #insert(): void {
@@ -203,7 +210,7 @@ export class PgoutputDecoder {
 
   #message(): void {
     const flags = this.#bytes[this.#take(1)] ?? 0
-    const lsn = readLsn(this.#bytes, this.#take(8))
+    const lsn = lsnAt(this.#bytes, this.#take(8))
     const prefix = this.#text()
     const length = this.#bytes.readUInt32BE(this.#take(4))
     const at = this.#take(length)

@@ -1,5 +1,6 @@
 import type { Runtime, Timer } from '../runtime/runtime.ts'
-import { readLsn, writeLsn } from './lsn.ts'
+import { writeLsn } from './lsn.ts'
+import { lsnAt, PgoutputError } from './pgoutput.ts'
 import type { StreamConnection, StreamStart } from './slot-database.ts'
 
 export interface StreamOptions extends StreamStart {
@@ -112,9 +113,9 @@ export class ReplicationStream {
       if (kind === 0x77 && end - start > 25) this.#options.reader.data(bytes, start + 25, end)
       else if (kind === 0x6b && end - start >= 18) {
         const replyRequested = bytes[start + 17] === 1
-        this.#options.reader.keepalive(readLsn(bytes, start + 1), replyRequested)
+        this.#options.reader.keepalive(lsnAt(bytes, start + 1), replyRequested)
         if (replyRequested) this.#sendStatus(false)
-      }
+      } else throw new PgoutputError(`a message of the stream of ${end - start} bytes, of kind ${kind}`)
     } catch (error) {
       this.#finish(error instanceof Error ? error : new Error(String(error)))
     }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Operation } from './agreement/operation.ts'
 import { RealPostgres } from './agreement/real-postgres.ts'
 import { noCounts, runHistory, runScenario } from './agreement/run.ts'
 import { scenarios } from './agreement/scenarios.ts'
@@ -42,4 +43,27 @@ describe('the model of Postgres', () => {
     },
     crashes * 20_000 + 30_000,
   )
+
+  it('G1: a commit that waits longer than the retention is in the snapshots of a restarted server', async () => {
+    await real.clean()
+    const first = await real.replaceSide(200, 20)
+    const [session] = real.sessions
+    if (session === undefined) throw new Error('no session')
+    const operations: readonly Operation[] = [
+      { kind: 'begin' },
+      { kind: 'insert', table: 'items', row: { id: 1, room: 'a' } },
+    ]
+    for (const operation of operations) {
+      session.start(operation, false)
+      await real.ends(session)
+    }
+    session.start({ kind: 'commit' }, false)
+    await real.waits(session)
+    // Several times the retention, in which marks go through the stream.
+    for (const end = performance.now() + 1_500; performance.now() < end; ) await first.source.barrier()
+    const second = await real.replaceSide(1e9, 10_000)
+    const snapshot = await second.snapshot('a')
+    await real.cancel(session)
+    expect(snapshot === 'unavailable' ? snapshot : [...snapshot.rows.keys()]).toEqual(['items/1'])
+  })
 })

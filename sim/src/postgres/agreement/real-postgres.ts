@@ -60,6 +60,14 @@ export class RealPostgres {
     return this.side.transactions.filter(({ lsn }) => lsn > this.#from)
   }
 
+  /** A reader with a retention of its own instead of the one there is. */
+  async replaceSide(retentionMs: number, pollMs: number): Promise<Side> {
+    await this.side.source.close()
+    this.side = this.#sideOf({ retentionMs, pollMs })
+    await this.side.start()
+    return this.side
+  }
+
   /** `forgets`: what the new one is given is not given again after it. */
   async restart(forgets: boolean): Promise<void> {
     await this.side.source.barrier()
@@ -115,13 +123,12 @@ export class RealPostgres {
 
   #newSide(forgets: boolean): Side {
     this.#forgets = forgets
+    return this.#sideOf({ retentionMs: forgets ? 0 : 1e9 })
+  }
+
+  #sideOf(options: { retentionMs: number; pollMs?: number }): Side {
     const { collections, fingerprint } = sync
-    const source = postgresSource({
-      url: this.#cluster.url,
-      collections,
-      fingerprint,
-      retentionMs: forgets ? 0 : 1e9,
-    })
+    const source = postgresSource({ url: this.#cluster.url, collections, fingerprint, ...options })
     return new Side(source, this.#reader, nodeRuntime)
   }
 }

@@ -20,6 +20,13 @@ describe('planted faults', () => {
     for (let n = 1; n <= 12; n++) expect(broken).toContain(`G${n}`)
   })
 
+  test('stand in docs/reliability.md', () => {
+    const rows = readFileSync(`${root}docs/reliability.md`, 'utf8').split('\n')
+    for (const { name, about, breaks } of mutants) {
+      expect(rows).toContain(`| ${name} | ${about} | ${breaks.join(', ')} |`)
+    }
+  })
+
   test.each(mutants.map((mutant) => [mutant.name, mutant] as const))(
     '%s stands in source and build once, and is code',
     async (_, { edits }) => {

@@ -123,6 +123,18 @@ const fanOut: readonly Mutant[] = [
     edits: [{ file: 'server/hub/fanout', find: 'if (end - i > 1)', replace: 'if (false)' }],
   },
   {
+    name: 'lost while full',
+    about: 'what comes while a connection is full is never sent to it',
+    breaks: ['G2'],
+    edits: [
+      {
+        file: 'server/hub/fanout',
+        find: 'this.#hooks.fallBehind(subscription, before)',
+        replace: 'continue',
+      },
+    ],
+  },
+  {
     name: 'one channel after the other',
     about: 'who catches up gets the channels one by one instead of commit by commit',
     breaks: ['G5'],

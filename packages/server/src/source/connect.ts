@@ -1,5 +1,7 @@
 import postgres, { type Options, type PostgresType, type Sql } from 'postgres'
+import type { PostgresAddress } from './open-socket.ts'
 import { pinnedParameters } from './parameters.ts'
+import { PoolSocket } from './pool-socket.ts'
 import { guardTransactions } from './transaction.ts'
 import { Wire } from './wire.ts'
 
@@ -10,7 +12,7 @@ export interface ConnectOptions {
 
 /** A pool whose connections write values as the encoders expect them. Server notices are dropped. */
 export function connect(url: string, { max, applicationName }: ConnectOptions): Sql {
-  return guardTransactions(postgres(url, { ...baseOptions(applicationName), max, idle_timeout: 60 }))
+  return pool(url, { ...baseOptions(applicationName), max, idle_timeout: 60 })
 }
 
 /**
@@ -19,7 +21,39 @@ export function connect(url: string, { max, applicationName }: ConnectOptions): 
  */
 export function connectForApplication(url: string, { max, applicationName }: ConnectOptions): Sql {
   const own = { prepare: true, fetch_types: true, backoff: reconnectSeconds }
-  return guardTransactions(postgres(url, { ...baseOptions(applicationName), ...own, max, idle_timeout: 60 }))
+  const sql = pool(url, { ...baseOptions(applicationName), ...own, max, idle_timeout: 60 }, () => {
+    // The client asks each new connection for the types of arrays, and one that is lost meanwhile ends the process:
+    // nobody hears the rejection. Once they are known, no connection is asked.
+    if (textArray in sql.options.parsers) sql.options.fetch_types = false
+  })
+  return sql
+}
+
+/** OID of text[]. */
+const textArray = 1009
+
+function pool(
+  url: string,
+  options: Options<Record<string, PostgresType>>,
+  beforeOpening: () => void = () => {},
+): Sql {
+  const address = addressOf(url, options)
+  const own = {
+    // The socket begins TLS itself: what it hands to `postgres` is plain.
+    ssl: false,
+    // Not in the type declarations: makes the socket of each connection.
+    socket: () => {
+      beforeOpening()
+      return PoolSocket.open(address)
+    },
+  } as const
+  return guardTransactions(postgres(url, { ...options, ...own }))
+}
+
+function addressOf(url: string, options: Options<Record<string, PostgresType>>): PostgresAddress {
+  // Only reads the URL and the environment; connects to nothing.
+  const { host, port, path, ssl } = postgres(url, { ...options, max: 1 }).options
+  return { host, port, path: path || false, ssl }
 }
 
 /** How long to wait before trying again, after so many failures in a row. */
@@ -33,8 +67,7 @@ function reconnectSeconds(failures: number): number {
  */
 export function connectReplication(url: string, applicationName: string): { sql: Sql; wire: Wire } {
   const base = baseOptions(applicationName)
-  // Only reads the URL and the environment; connects to nothing.
-  const { host, port, path, ssl } = postgres(url, { ...base, max: 1 }).options
+  const address = addressOf(url, base)
   const wire = new Wire()
   const options = {
     ...base,
@@ -46,7 +79,7 @@ export function connectReplication(url: string, applicationName: string): { sql:
     ssl: false,
     // Not in the type declarations: makes the socket. Of one connection only, as it is never reconnected.
     socket: async (): Promise<Wire> => {
-      await wire.connect({ host, port, path: path || false, ssl })
+      await wire.connect(address)
       return wire
     },
   } as const

@@ -1,21 +1,11 @@
 import { EventEmitter } from 'node:events'
-import { connect as connectTcp, isIP, type Socket, type SocketConnectOpts } from 'node:net'
-import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import type { Socket } from 'node:net'
 import { nodeRuntime } from '../runtime/node.ts'
 import type { Timer } from '../runtime/runtime.ts'
 import { Framer } from './framer.ts'
+import { openSocket, type PostgresAddress } from './open-socket.ts'
 import { ReadPace } from './read-pace.ts'
 
-/** Where to connect, as `postgres` read it from the URL. */
-export interface WireAddress {
-  readonly host: readonly string[]
-  readonly port: readonly number[]
-  /** Unix socket. */
-  readonly path: string | false
-  readonly ssl: boolean | string | object | undefined
-}
-
-const connectMs = 10_000
 const readBytes = 262_144
 /** How long bytes gather in the kernel between two reads, while they come fast. @see ReadPace */
 const gatherMs = 1
@@ -45,22 +35,22 @@ export class Wire extends EventEmitter {
     })
   }
 
-  /** Tries the hosts in order. @throws the last host's error. */
-  async connect(address: WireAddress): Promise<void> {
-    const places: SocketConnectOpts[] =
-      address.path === false
-        ? address.host.map((host, i) => ({ host, port: address.port[i] ?? address.port[0] ?? 5432 }))
-        : [{ path: address.path }]
-    let failure: unknown
-    for (const place of places) {
-      try {
-        this.#socket = await this.#open(place, address.ssl)
-        return
-      } catch (error) {
-        failure = error
-      }
-    }
-    throw failure
+  /** @throws the last host's error. */
+  async connect(address: PostgresAddress): Promise<void> {
+    const buffer = Buffer.allocUnsafeSlow(readBytes)
+    const take = (length: number): boolean => this.#take(buffer, length)
+    const { socket, secure } = await openSocket(address, { buffer, callback: take })
+    this.#socket = socket
+    socket.on('error', (error) => {
+      // Nobody listens any more once the connection was given up.
+      if (this.listenerCount('error') > 0) this.emit('error', error)
+    })
+    socket.on('close', (hadError) => this.emit('close', hadError))
+    socket.on('drain', () => this.emit('drain'))
+    if (!secure) return
+    socket.on('data', (chunk: Buffer) => {
+      if (!this.#take(chunk, chunk.length)) socket.pause()
+    })
   }
 
   get readyState(): string {
@@ -129,77 +119,4 @@ export class Wire extends EventEmitter {
     }
     return !this.#paused && this.#gathering === undefined
   }
-
-  #open(place: SocketConnectOpts, ssl: WireAddress['ssl']): Promise<Socket> {
-    return new Promise((resolve, reject) => {
-      const secure = ssl !== undefined && ssl !== false && ssl !== 'disable'
-      const buffer = Buffer.allocUnsafeSlow(readBytes)
-      const take = (length: number): boolean => this.#take(buffer, length)
-      // TLS has no such way to read: it makes a Buffer per record.
-      const socket = connectTcp(secure ? place : { ...place, onread: { buffer, callback: take } })
-      const timeout = nodeRuntime.timer(connectMs, () => {
-        socket.destroy(Object.assign(new Error('no answer in time'), { code: 'CONNECT_TIMEOUT' }))
-      })
-      const opened = (ready: Socket): void => {
-        timeout.cancel()
-        ready.removeListener('error', failed)
-        ready.on('error', (error) => {
-          // Nobody listens any more once the connection was given up.
-          if (this.listenerCount('error') > 0) this.emit('error', error)
-        })
-        ready.on('close', (hadError) => this.emit('close', hadError))
-        ready.on('drain', () => this.emit('drain'))
-        if (secure) {
-          ready.on('data', (chunk: Buffer) => {
-            if (!this.#take(chunk, chunk.length)) ready.pause()
-          })
-        }
-        ready.setNoDelay(true)
-        resolve(ready)
-      }
-      const failed = (error: Error): void => {
-        timeout.cancel()
-        socket.destroy()
-        reject(error)
-      }
-      socket.once('error', failed)
-      socket.once('connect', () => {
-        if (!secure) opened(socket)
-        else this.#secure(socket, place, ssl).then(opened, failed)
-      })
-    })
-  }
-
-  /** Asks for TLS as Postgres wants it asked for, and begins it. */
-  #secure(socket: Socket, place: SocketConnectOpts, ssl: WireAddress['ssl']): Promise<Socket> {
-    return new Promise((resolve, reject) => {
-      const request = Buffer.alloc(8)
-      request.writeUInt32BE(8, 0)
-      request.writeUInt32BE(80_877_103, 4)
-      socket.write(request)
-      socket.once('close', () => reject(Object.assign(new Error('closed'), { code: 'CONNECTION_CLOSED' })))
-      socket.once('data', (answer: Buffer) => {
-        if (answer[0] !== 0x53) {
-          if (ssl === 'prefer' || ssl === 'allow') resolve(socket)
-          else reject(Object.assign(new Error('the server does not do SSL'), { code: 'CONNECTION_CLOSED' }))
-          return
-        }
-        const verify = ssl !== 'require' && ssl !== 'allow' && ssl !== 'prefer'
-        const options: ConnectionOptions = {
-          socket,
-          rejectUnauthorized: verify,
-          ...serverName(place),
-          ...(typeof ssl === 'object' ? ssl : {}),
-        }
-        const secured = connectTls(options, () => resolve(secured))
-        secured.once('error', reject)
-      })
-    })
-  }
-}
-
-/** An address has no name for the server to choose a certificate by. */
-function serverName(place: SocketConnectOpts): ConnectionOptions {
-  if (!('host' in place) || place.host === undefined) return {}
-  return isIP(place.host) === 0 ? { host: place.host, servername: place.host } : { host: place.host }
 }

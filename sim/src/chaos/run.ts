@@ -118,7 +118,7 @@ export class Chaos {
     progress(`all mended after ${schedule.total} faults; waiting until everything has settled`)
     await clients.quiet()
     await load.stop()
-    const end = await settle({ clients, server, rights, sql }, settleMs)
+    const end = await settle({ clients, server, rights, sql }, settleMs, progress)
     clearInterval(watching)
     recorder.put(finals(end, clock.now()))
     recorder.flush()

@@ -26,6 +26,7 @@ export async function settle(
     readonly sql: Sql
   },
   patienceMs: number,
+  progress: (line: string) => void,
 ): Promise<End> {
   const { clients, server, rights, sql } = parts
   const userOf = new Map(clients.slots.map(({ client, user }) => [client, user]))
@@ -55,9 +56,22 @@ export async function settle(
           )
         }),
     )
-    if (settled || performance.now() > deadline) return { pages, facts, settled }
+    if (settled) return { pages, facts, settled }
+    if (performance.now() > deadline) {
+      for (const line of await sessionsOf(sql)) progress(line)
+      return { pages, facts, settled }
+    }
     await wait(lookMs)
   }
+}
+
+/** What the database is busy with, for whoever wants to know why nothing moves. */
+async function sessionsOf(sql: Sql): Promise<string[]> {
+  const rows = await sql`
+    SELECT pid, application_name AS name, state, wait_event AS waits, pg_blocking_pids(pid)::text AS behind,
+      now() - xact_start AS open, left(query, 80) AS query
+    FROM pg_stat_activity WHERE backend_type IN ('client backend', 'walsender') AND pid <> pg_backend_pid()`
+  return rows.map((row) => JSON.stringify(row))
 }
 
 /** What every page shows at the end of a run. */

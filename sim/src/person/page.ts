@@ -126,7 +126,9 @@ export class Page {
     this.#parts.journal.add({ kind: 'page', client: this.#parts.name, what: 'session', session })
   }
 
+  /** That the server could not do something just then is none of our faults. */
   #report(error: unknown): void {
+    if (Object(error).code === 'unavailable') return
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
     this.#parts.journal.add({ kind: 'broken', of: this.#parts.name, message })
   }

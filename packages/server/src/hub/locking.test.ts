@@ -50,6 +50,17 @@ const errorsOf = ({ got }: Visitor): string[] =>
   got.flatMap((message) => (message.type === 'error' ? [message.error.code] : []))
 
 describe('locks as subscribers see them', () => {
+  test('K8, G9: one that was given and let go with the channel in one turn is not told as given', async () => {
+    const room = new Room()
+    const visitor = await present(room, 's1')
+    const locking = lock(room, visitor)
+    room.hub.unsubscribe(visitor.connection, 'room/1')
+    await locking
+    expect(visitor.got.filter(({ type }) => type === 'locked')).toEqual([])
+    expect(errorsOf(visitor)).toEqual(['no_channel'])
+    expect(room.locks.status().held).toBe(0)
+  })
+
   test('K1: stand before live, when rows come by a snapshot and when they are continued', async () => {
     const room = new Room()
     const holder = await present(room, 's1')

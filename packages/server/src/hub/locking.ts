@@ -77,7 +77,10 @@ export class Locking implements LockReader, NoticeSource {
     try {
       if (session === undefined || subscription?.isGranted !== true) throw new LockstepError('no_channel')
       if (subscription.rule?.locks === false) throw new LockstepError('forbidden')
-      connection.send(await run(session))
+      const answer = await run(session)
+      // The channel was lost meanwhile, and what was held there with it.
+      if (!connection.subscriptions.has(channel)) throw new LockstepError('no_channel')
+      connection.send(answer)
     } catch (error) {
       if (!(error instanceof LockstepError)) throw error
       connection.sendError(error, { id, channel })

@@ -32,8 +32,8 @@ export interface Confirmations {
   confirm(mutation: string, transaction?: TransactionMessage): undefined | (() => void)
   /** Everything that the numbered barrier was asked for has passed. As `confirm`. */
   barrier(id: number): undefined | (() => void)
-  /** The server could not answer the barrier. False: nobody waits for it. */
-  barrierFailed(id: number): boolean
+  /** The server could not answer the barrier. */
+  barrierFailed(id: number): void
   /** All channels are up to date. */
   live(): void
   disconnected(): void
@@ -228,8 +228,11 @@ export class Session {
       if (error.retryable) this.#retry(channel)
       else this.#end(channel, { state: 'refused', error })
     } else if (id === undefined) this.connection.tell({ kind: 'rejected', error })
-    else if (!this.#writes.barrierFailed(id))
-      this.#report(Object.assign(new Error(error.message), { code: error.code }))
+    else {
+      this.#writes.barrierFailed(id)
+      // What nobody waits for any more may fail, as long as it would work another time.
+      if (!error.retryable) this.#report(Object.assign(new Error(error.message), { code: error.code }))
+    }
   }
 
   /** The server could not give the channel now: asks again later, and lets the others go on. */

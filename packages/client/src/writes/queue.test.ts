@@ -146,6 +146,28 @@ test('G6: a barrier that could not be had is asked for again after a while', asy
   expect(errors).toEqual([])
 })
 
+test('a barrier that fails after its write was confirmed is no news', async () => {
+  const { server, runtime, errors, live } = stage()
+  let mutation = ''
+  runtime.respond = async (_, { headers }) => {
+    mutation = headers['idempotency-key'] ?? ''
+    return { status: 200, text: async () => '"plain"' }
+  }
+  const write = follow(live().channel('a').items.update(1, { title: 'eins' }))
+  await runtime.advance(confirmMs)
+  const { connection } = server
+  const asked = connection.received.at(-1)
+  const error = { code: 'unavailable', message: 'Later.', retryable: true }
+  connection.outbox = [
+    { type: 'confirmed', mutation, position: 'e.5' },
+    { type: 'error', id: asked && 'id' in asked ? asked.id : -1, error },
+  ]
+  connection.arrive()
+  await settle()
+  expect(write.outcome).toBe('done')
+  expect(errors).toEqual([])
+})
+
 test('G6: a write in a channel that could not be had stays on show until the channel has it', async () => {
   const { server, runtime, live, connect } = stage()
   updates(server)

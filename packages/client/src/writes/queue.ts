@@ -293,11 +293,10 @@ export class WriteQueue implements Confirmations {
     }
   }
 
-  barrierFailed(id: number): boolean {
+  barrierFailed(id: number): void {
     const waiting = [...this.#mutations.values()].filter((mutation) => mutation.barrier === id)
     for (const mutation of waiting) mutation.barrier = undefined
     if (waiting.length > 0) this.#timer(confirmMs, () => this.#askBarrier())
-    return waiting.length > 0
   }
 
   live(): void {

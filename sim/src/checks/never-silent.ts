@@ -3,6 +3,9 @@ import type { Deadlines } from './checks.ts'
 import type { Facts } from './facts.ts'
 import { checker } from './rule.ts'
 
+/** A timer that was set before a clock went forward runs to its end: as long as a connection may take to open. */
+const connectMs = 10_000
+
 /**
  * G11: where rows are replaced that a client asked to go on from, a reset says so and the application is told the reason;
  * and no client says that it is live while it hears nothing.
@@ -27,6 +30,8 @@ export function neverSilent(facts: Facts, { silentMs }: Pick<Deadlines, 'silentM
     }
     /** When each client that is live heard something last. */
     const heard = new Map<string, number>()
+    /** When somebody's clock was changed last. */
+    const jumped = new Map<string, number>()
     return {
       every(event) {
         const { at } = event
@@ -36,6 +41,7 @@ export function neverSilent(facts: Facts, { silentMs }: Pick<Deadlines, 'silentM
         for (const [client, since] of heard) {
           if (at - since <= silentMs) continue
           heard.delete(client)
+          if (since - (jumped.get(client) ?? Number.NEGATIVE_INFINITY) < connectMs) continue
           const page = facts.page(client)
           const live = [...page.rooms.values()].some(
             ({ told, stream }) => told === 'live' && stream !== undefined,
@@ -48,7 +54,8 @@ export function neverSilent(facts: Facts, { silentMs }: Pick<Deadlines, 'silentM
       page({ client }) {
         heard.delete(client)
       },
-      fault({ fault, of }) {
+      fault({ at, fault, of }) {
+        if (fault === 'clock') jumped.set(of, at)
         if (fault === 'sleep' || fault === 'clock') heard.delete(of)
       },
       heard({ at, client }) {

@@ -32,15 +32,13 @@ export interface ClientProcess {
 }
 
 const carriers: readonly Carrier[] = [
-  ...([
-    'websocket',
-    'websocket',
-    'event-stream',
-    'websocket',
-    'long-polling',
-    'websocket',
-    'websocket',
-  ] as const),
+  'websocket',
+  'event-stream',
+  'long-polling',
+  'websocket',
+  'websocket',
+  'websocket',
+  'websocket',
 ]
 
 /** All clients of a run. */

@@ -227,7 +227,9 @@ class LiveClient implements ConnectionOwner, ChannelOwner {
     if (replaced) this.session.ids.clear()
     const needed = [...this.session.channels.values()].filter(({ needs }) => needs > 0)
     try {
-      this.session.use(await this.#renewal(needed.map(({ name }) => name)))
+      const session = await this.#renewal(needed.map(({ name }) => name))
+      // One that comes when another is in use already is too late.
+      if (this.status === connectingStatus) this.session.use(session)
       return { kind: 'renewed' }
     } catch (cause) {
       const error = wireErrorOf(cause)

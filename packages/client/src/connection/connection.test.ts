@@ -1,9 +1,29 @@
+import type { PageSession } from '@lockstep/protocol'
 import { describe, expect, test } from 'vitest'
 import { stage } from '../../test/stage.ts'
 import { settle } from '../../test/virtual-runtime.ts'
 import type { Status } from '../index.ts'
 
 describe('the connection', () => {
+  test('takes no session that comes when another is in use already', async () => {
+    const { server, runtime, client: make, connect } = stage()
+    const renewals: ((session: PageSession) => void)[] = []
+    const client = make('session', { renew: () => new Promise((resolve) => renewals.push(resolve)) })
+    server.barred.add('t0')
+    connect()
+    await settle()
+    await runtime.advance(60_000)
+    connect()
+    await settle()
+    renewals[1]?.({ id: 's2', token: 't2' })
+    await settle()
+    connect()
+    expect(client.status.state).toBe('live')
+    renewals[0]?.({ id: 's1', token: 't1' })
+    await settle()
+    expect(client.sessionId).toBe('s2')
+  })
+
   test('renews its session once where the token has expired, and goes on from its positions', async () => {
     const { server, runtime, live, connect } = stage()
     const client = live()

@@ -249,7 +249,8 @@ export class Session {
 
   /** What was to be applied to the channel's rows is void, but for what confirms writes. */
   #void({ name, subscription }: ChannelHandle): void {
-    this.#queue = this.#queue.filter((message) => !('channel' in message) || message.channel !== name)
+    // Confirmations and barriers are of no channel, and have no such field.
+    this.#queue = this.#queue.filter((message) => (message as { readonly channel?: string }).channel !== name)
     this.#queue.push(...subscription.held.filter((message) => message.type === 'confirmed'))
   }
 
@@ -398,6 +399,6 @@ export class Session {
     }
     const told = this.#toldLive
     this.#toldLive = this.live
-    if (this.live && !told) this.#writes.live()
+    if (this.#toldLive && !told) this.#writes.live()
   }
 }

@@ -84,9 +84,7 @@ export class Session {
   use(session: PageSession): void {
     // Another session may have other rights: what the last one could not see is asked for again.
     if (session.id !== this.id) {
-      for (const { subscription } of this.channels.values()) {
-        if (!subscription.on) subscription.phase = 'idle'
-      }
+      for (const { subscription } of this.channels.values()) if (!subscription.on) subscription.phase = 'idle'
     }
     this.id = session.id
     this.#token = session.token
@@ -367,9 +365,8 @@ export class Session {
     return this.#greeted && this.#settled && this.connection.state.kind === 'live'
   }
 
-  /** Whether nothing will come until the application does something. */
+  /** Whether nothing will come until the application does something: what goes on by itself has an alarm. */
   get ended(): boolean {
-    // Whatever goes on by itself has an alarm.
     return !('alarmAt' in this.connection.state)
   }
 

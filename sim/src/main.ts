@@ -8,7 +8,8 @@ import { tellSeed } from './run/tell.ts'
 const usage = `npm run sim -- --seeds N [--from S]     runs N seeds from S on (default 1)
 npm run sim -- --seed S                 runs one seed and shows what was broken
 npm run sim -- --seed S --story         cuts that down to the shortest run, and tells it as a sequence diagram
-npm run sim -- --mutants [--only TEXT]  plants faults in the code, and looks for each in up to 1,000 seeds`
+npm run sim -- --mutants [--only TEXT]  plants faults in the code, and looks for each in up to 1,000 seeds;
+                                        with --story tells how each broke what it broke`
 
 /** Seeds within which each planted fault must be found. */
 const mutantSeedsMax = 1_000
@@ -26,7 +27,7 @@ const { values } = parseArgs({
 
 if (values.mutants) {
   const seedsMax = Number(values.seeds ?? mutantSeedsMax)
-  process.exit((await huntAll({ only: values.only, seedsMax }, process.stdout)) ? 0 : 1)
+  process.exit((await huntAll({ only: values.only, seedsMax, tells: values.story }, process.stdout)) ? 0 : 1)
 }
 const count = Number(values.seed === undefined ? (values.seeds ?? 'none') : 1)
 const from = Number(values.seed ?? values.from)

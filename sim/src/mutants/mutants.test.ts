@@ -44,12 +44,17 @@ describe('planted faults', () => {
 
   // All of them take minutes: `npm run sim -- --mutants`.
   test.each(['bundle split', 'revoked is only said', 'own operations echoed', 'resolved before its effect'])(
-    '%s is found in a few seeds',
+    '%s is found in a few seeds, and told in a few steps',
     async (name) => {
       const mutant = mutants.find((other) => other.name === name)
       if (mutant === undefined) throw new Error(`there is no mutant ${name}`)
-      const { found } = await hunt(mutant, 60, builtOf('sim/mutants/seek').replace('/packages/', '/'))
+      const program = builtOf('sim/mutants/seek').replace('/packages/', '/')
+      const { found } = await hunt(mutant, 60, { program, tells: true })
       expect(mutant.breaks).toContain(found?.violation.promise)
+      const steps = /^\d+ steps became (\d+) in/.exec(found?.story ?? '')?.[1]
+      expect(Number(steps)).toBeLessThanOrEqual(8)
+      expect(found?.story.split('\n').length).toBeLessThanOrEqual(70)
+      expect(found?.story).toContain(`!! ${found?.violation.promise}`)
     },
     240_000,
   )

@@ -7,11 +7,13 @@ export interface TableOptions {
   /** Parts of names, with commas between them. */
   readonly only?: string | undefined
   readonly seedsMax: number
+  /** Tells the story of each. */
+  readonly tells: boolean
 }
 
 /** Looks for all mutants, and says of each where it was found. Returns whether all were. */
 export async function huntAll(
-  { only, seedsMax }: TableOptions,
+  { only, seedsMax, tells }: TableOptions,
   out: { write(text: string): unknown },
 ): Promise<boolean> {
   const texts = (only ?? '').split(',')
@@ -22,9 +24,10 @@ export async function huntAll(
   const all: Hunted[] = []
   const work = async (): Promise<void> => {
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-      const hunted = await hunt(mutant, seedsMax)
+      const hunted = await hunt(mutant, seedsMax, { tells })
       all.push(hunted)
       out.write(`${line(mutant, hunted)}\n`)
+      if (tells && hunted.found !== undefined) out.write(`${hunted.found.story}\n\n`)
     }
   }
   await Promise.all(Array.from({ length: availableParallelism() }, work))

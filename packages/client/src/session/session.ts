@@ -16,28 +16,13 @@ import { backoffMs } from '../connection/backoff.ts'
 import type { Connection } from '../connection/connection.ts'
 import { Listeners } from '../listeners.ts'
 import type { Runtime } from '../runtime/runtime.ts'
+import type { Confirmations } from './confirmations.ts'
 
 /**
  * Most characters of transactions that are kept while something is waited for. Beyond it the connection is begun
  * anew with snapshots, which replace any number of transactions (G12).
  */
 export const heldCharsMax: number = 67_108_864
-
-/** What the session tells the writes. */
-export interface Confirmations {
-  /**
-   * The mutation's effect has passed; `transaction` brought it, where one did. Called within an apply;
-   * what it returns is for after the listeners.
-   */
-  confirm(mutation: string, transaction?: TransactionMessage): undefined | (() => void)
-  /** Everything that the numbered barrier was asked for has passed. As `confirm`. */
-  barrier(id: number): undefined | (() => void)
-  /** The server could not answer the barrier. */
-  barrierFailed(id: number): void
-  /** All channels are up to date. */
-  live(): void
-  disconnected(): void
-}
 
 /**
  * One page instance's place in the stream: takes the server's messages in order and decides when they may

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
+import { createClient, type WebSocketClass, webSocketTransport } from '@lockstep/client'
 import { createSyncServer, type Limits } from '@lockstep/server'
 import { WebSocket } from 'ws'
 import { bank } from '../bank/bank.ts'
@@ -117,20 +118,23 @@ http.listen(config.port, '127.0.0.1', () => {
 })
 setInterval(measure, measureMs)
 
-/** Rows, locks and presence of all rooms go to one who is never slow, and comes back when it was cut off. */
+/** Rows, locks and presence of all rooms go to one who is never slow, and comes back whenever it was cut off. */
 function listenIn(port: number): void {
-  const session = server.issueSession({ id: 'monitor' })
-  monitor = session.id
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/lockstep`)
-  socket.on('error', () => {})
-  socket.on('message', () => {})
-  // A process that stood still for two heartbeats ends all connections, this one too.
-  socket.on('close', () => setTimeout(() => listenIn(port), 50))
-  socket.on('open', () => {
-    socket.send(JSON.stringify({ type: 'hello', version: 1, token: session.token }))
-    for (const [id, room] of rooms.entries())
-      socket.send(JSON.stringify({ type: 'subscribe', id, channel: `room/${room}` }))
-  })
+  const begin = (): ReturnType<typeof server.issueSession> => {
+    const session = server.issueSession({ id: 'monitor' })
+    monitor = session.id
+    return session
+  }
+  const client = createClient(
+    { url: `http://127.0.0.1:${port}/lockstep`, session: begin() },
+    {
+      // Structurally a browser's WebSocket; only its event types differ in name.
+      transport: webSocketTransport(WebSocket as unknown as WebSocketClass),
+      renew: async () => begin(),
+      onError: () => {},
+    },
+  )
+  for (const room of rooms) client.channel(`room/${room}`)
 }
 
 async function send(to: ServerResponse, reply: Response | undefined): Promise<void> {

@@ -73,6 +73,11 @@ export function goesOn(history: History, from: number, to: number, client: strin
     )
 }
 
+/** Whether what the write made of the counter is shown over the rows still: the rows did not go and come meanwhile. */
+export function isShownOver(history: History, write: Of<'write'>, index: number): boolean {
+  return goesOn(history, history.indexOf(write), index, write.client, write.room)
+}
+
 /** Writes of a client that have begun and not ended before the event. */
 export function pendingAt(history: History, index: number, client: string): readonly Of<'write'>[] {
   const pending = new Map<string, Of<'write'>>()

@@ -3,6 +3,7 @@ import {
   expectCaught,
   goesOn,
   type History,
+  isShownOver,
   lastBefore,
   type Of,
   pendingAt,
@@ -94,6 +95,7 @@ describe('G6: a client', () => {
         ({ client, room }, index) => {
           const [only, ...others] = pendingAt(history, index, client)
           if (only === undefined || others.length > 0 || only.room !== room) return false
+          if (!isShownOver(history, only, index)) return false
           const committed = history
             .slice(0, index)
             .some((event) => event.kind === 'commit' && event.write === only.write)
@@ -121,6 +123,7 @@ describe('G3: a client', () => {
           const pending = pendingAt(history, index, client).filter((write) => write.room === room)
           return (
             pending.length > 0 &&
+            pending.every((begun) => isShownOver(history, begun, index)) &&
             pending.every(({ write }) =>
               history.some(
                 (event) =>

@@ -49,6 +49,13 @@ test('what an event throws ends the run', async () => {
   await expect(scheduler.runUntil(2)).rejects.toThrow('broken')
 })
 
+test('what asks for itself again and again, at one moment, ends the run', async () => {
+  const scheduler = new Scheduler()
+  const again = (): void => void scheduler.after(0, again)
+  scheduler.at(3, again)
+  await expect(scheduler.runUntil(5)).rejects.toThrow('time stands still at 3')
+})
+
 test('nothing happens in what is dead; in what is stopped all of it happens late, in order', async () => {
   const scheduler = new Scheduler()
   const owner = new Owner(scheduler)

@@ -4,6 +4,9 @@ const realTurn = globalThis.setImmediate
 /** Steps that are asked of the real event loop at once: asking for each by itself would cost as much as they do. */
 const batch = 64
 
+/** Events at one moment, beyond which something asks for itself again and again. */
+const momentMax = 100_000
+
 /** Something that is to happen. */
 export interface Planned {
   cancel(): void
@@ -24,6 +27,7 @@ export class Scheduler {
   #now = 0
   #order = 0
   #steps = 0
+  #inMoment = 0
   readonly #heap: Entry[] = []
   /** Called before each event, when everything that the one before has led to is settled. */
   between: () => void = () => {}
@@ -67,6 +71,8 @@ export class Scheduler {
         }
         try {
           this.between()
+          this.#inMoment = entry.at > this.#now ? 0 : this.#inMoment + 1
+          if (this.#inMoment > momentMax) throw new Error(`time stands still at ${this.#now}`)
           this.#now = entry.at
           this.#steps++
           entry.run?.()

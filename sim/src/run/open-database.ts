@@ -29,11 +29,19 @@ const privateTables: readonly TableDefinition[] = [
   },
 ]
 
+/**
+ * Numbers of the size of ms since 1970 have so many steps to a ms: its clock goes by them, or what is due would be a
+ * little before its time, and asked for again, for ever.
+ */
+const ticksPerMs = 4_096
+
+const tick = (scheduler: Scheduler): number => Math.floor(scheduler.now * ticksPerMs) / ticksPerMs
+
 export function openDatabase(scheduler: Scheduler, { seed }: Schedule): Database {
   return new PostgresModel({
     clock: {
-      now: () => epochMs + scheduler.now,
-      after: (ms, run) => scheduler.after(ms, run),
+      now: () => epochMs + tick(scheduler),
+      after: (ms, run) => scheduler.at(tick(scheduler) + Math.ceil(ms * ticksPerMs) / ticksPerMs, run),
     },
     seed,
     tables: [...bankTables, ...privateTables],

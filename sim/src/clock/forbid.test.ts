@@ -36,6 +36,6 @@ test('nothing tells the time, draws chance or waits while that is forbidden; the
   expect(thrown).not.toContain(false)
   expect(plain).toBe(5)
   expect(Date.now()).toBeGreaterThan(0)
-  expect(new Date().getTime()).toBeGreaterThan(0)
+  expect(new Date().getFullYear()).toBeGreaterThan(2000)
   expect(randomBytes(2)).toHaveLength(2)
 })

@@ -62,10 +62,11 @@ export function readYourWrites(facts: Facts): Checker {
         }
         const { connection } = page
         if (begun === undefined || connection === 'refused' || connection === 'closed') return
-        const { shown, stream } = facts.room(client, begun.room)
+        const { shown, stream, told } = facts.room(client, begun.room)
         // Of what a write without a picture of its own touches the client knows nothing: a room that is being filled
         // shows it when it is live (M7).
-        if (begun.n === undefined && stream !== undefined && stream.phase !== 'live') return
+        const filling = told === 'subscribing' || (stream !== undefined && stream.phase !== 'live')
+        if (begun.n === undefined && filling) return
         const committed = commit.rooms[begun.room]?.version
         if (shown === undefined || committed === undefined) return
         if (shown.version < committed) {

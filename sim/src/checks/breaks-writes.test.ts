@@ -16,6 +16,9 @@ function lateEffect(history: History, { client, write }: Of<'written'>, index: n
   const found = history[commit]
   if (found?.kind !== 'commit') return undefined
   const [room = ''] = Object.keys(found.rooms)
+  // While a room is being filled, less is owed.
+  const told = lastBefore(history, commit, 'told', (event) => event.client === client && event.room === room)
+  if (told?.state !== 'live') return undefined
   const before = lastBefore(
     history,
     commit,

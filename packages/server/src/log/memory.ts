@@ -108,7 +108,7 @@ export class MemoryLog implements Log {
 
   pin(channel: string): LogPin {
     const pin = new Pin(
-      this.#trimmedXids.list(this.#parts.runtime.now()),
+      this.#trimmedXids.list(),
       (view) => this.#channels.get(channel)?.[view]?.all() ?? [],
       () => this.#unpin(channel, pin),
     )
@@ -199,7 +199,7 @@ export class MemoryLog implements Log {
   #takeReset({ lsn, reason, xid, session, mutation, scope }: BusEntry & { kind: 'reset' }): void {
     if (scope === undefined) this.#resetAll(lsn, reason)
     else this.#resetSome(lsn, reason, scope)
-    if (xid !== undefined) this.#trimmedXids.add(xid, this.#parts.runtime.now())
+    if (xid !== undefined) this.#trimmedXids.add(xid)
     for (const reader of this.#readers) reader.reset(lsn, reason, scope)
     const writer = writerOf(session, mutation)
     // The writer's confirmation passes even where its changes cannot be told.
@@ -240,9 +240,8 @@ export class MemoryLog implements Log {
   }
 
   #forgetAll(floor: number): void {
-    const now = this.#parts.runtime.now()
     for (let entry = this.#recency.oldest; entry !== undefined; entry = this.#recency.oldest) {
-      this.#trimmedXids.add(entry.xid, now)
+      this.#trimmedXids.add(entry.xid)
       this.#recency.remove(entry)
     }
     this.#channels.clear()
@@ -279,7 +278,7 @@ export class MemoryLog implements Log {
     if (entry === undefined) return
     window.overdue = Math.max(0, window.overdue - entry.bytes)
     this.#recency.remove(entry)
-    this.#trimmedXids.add(entry.xid, this.#parts.runtime.now())
+    this.#trimmedXids.add(entry.xid)
     this.#entries--
     this.#bytes -= entry.bytes
     for (const pin of this.#pins.get(window.channel) ?? []) pin.broken = true

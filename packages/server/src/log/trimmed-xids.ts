@@ -1,9 +1,6 @@
 /** Transactions remembered after their entries are gone. */
 const remembered = 4096
 
-/** After this time without trimming, xids from before say nothing: they may have come round (modulo 2^32). */
-const staleMs = 3_600_000
-
 /**
  * The last transactions that lost an entry. A snapshot must not be cut where one of them may be invisible
  * to it: Postgres sends a commit before it makes it visible. That takes well under a millisecond unless
@@ -13,18 +10,16 @@ export class TrimmedXids {
   #xids: number[] = []
   #next = 0
   #last: number | undefined
-  #addedAt = 0
 
-  add(xid: number, now: number): void {
-    this.#addedAt = now
+  add(xid: number): void {
     if (xid === this.#last) return
     this.#last = xid
     this.#xids[this.#next] = xid
     this.#next = (this.#next + 1) % remembered
   }
 
-  list(now: number): readonly number[] {
-    return now - this.#addedAt > staleMs ? [] : this.#xids.slice()
+  list(): readonly number[] {
+    return this.#xids.slice()
   }
 
   clear(): void {

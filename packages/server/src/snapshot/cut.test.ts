@@ -105,6 +105,12 @@ describe('the snapshot cut', () => {
     expect(cut([], [98, 99, 101])).toBe(text('["1",1e400]'))
     expect(cut([], [99, 105])).toBe('retry')
     expect(cut([], [110])).toBe('retry')
+    expect(cut([], [5_000])).toBe('retry')
+  })
+
+  it('G1: knows by its number, and by no clock, that a transaction is of an earlier round of xids', () => {
+    expect(cut([], [0x7000_0000, 0x1000_0000])).toBe(text('["1",1e400]'))
+    expect(cut([], [0x7000_0000, 105])).toBe('retry')
   })
 
   it('compares xids modulo 2^32', () => {

@@ -27,7 +27,8 @@ export interface CutInput {
  * snapshot saw. `retry`: a transaction that would have to be applied cannot be told.
  */
 export function cutSnapshot({ parts, read, entries, trimmedXids, lsn }: CutInput): SnapshotTables | 'retry' {
-  if (trimmedXids.some((xid) => !isVisible(xid, read.visibility))) return 'retry'
+  if (trimmedXids.some((xid) => !isVisible(xid, read.visibility) && !isOfEarlierRound(xid, read)))
+    return 'retry'
   const tables = SnapshotTables.fromRows(parts, read.rows)
   for (const entry of entries) {
     if (entry.lsn > lsn) break
@@ -35,6 +36,17 @@ export function cutSnapshot({ parts, read, entries, trimmedXids, lsn }: CutInput
     if (!applyEntry(tables, entry)) return 'retry'
   }
   return tables
+}
+
+/** Transactions that run at once are far fewer. */
+const runningMax = 16_777_216
+
+/**
+ * Whether a transaction that seems to begin long after the snapshot has ended long before it: xids begin anew after
+ * 2^32, and what is remembered of one may be that old.
+ */
+function isOfEarlierRound(xid: number, { visibility: { xmax, inProgress } }: SnapshotRead): boolean {
+  return !inProgress.has(xid) && (xid - xmax) >>> 0 > runningMax
 }
 
 /** False: the entry does not tell its changes, or they do not fit. */

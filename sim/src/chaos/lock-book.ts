@@ -11,14 +11,23 @@ interface Held {
 export class LockBook {
   /** Room and resource. */
   readonly #held = new Map<string, Held>()
+  /** Who had each last. */
+  readonly #former = new Map<string, Held>()
   readonly #recorder: Recorder
 
   constructor(recorder: Recorder) {
     this.#recorder = recorder
   }
 
+  /** The answer to who asked. It may wait for the next poll until the lock is gone again. */
+  answered(at: number, session: string, room: string, resource: string, token: number): void {
+    const former = this.#former.get(`${room} ${resource}`)
+    if (former?.session === session && former.token === token) return
+    this.#granted(at, session, room, resource, token)
+  }
+
   /** It may be heard twice: in the answer to who asked, and by all. */
-  granted(at: number, session: string, room: string, resource: string, token: number): void {
+  #granted(at: number, session: string, room: string, resource: string, token: number): void {
     const before = this.#held.get(`${room} ${resource}`)
     if (before !== undefined && before.token >= token) return
     if (before !== undefined) this.#freed(at, room, resource)
@@ -40,7 +49,7 @@ export class LockBook {
         : [...freed.matchAll(/"([^"]+)"/g)].map(({ 1: resource = '' }) => resource)
     for (const resource of gone) this.#freed(at, room, resource)
     for (const [, resource = '', session = '', token] of now)
-      this.granted(at, session, room, resource, Number(token))
+      this.#granted(at, session, room, resource, Number(token))
   }
 
   /** The process ends: what it knows of locks goes with it. */
@@ -65,6 +74,7 @@ export class LockBook {
     const held = this.#held.get(`${room} ${resource}`)
     if (held === undefined) return
     this.#held.delete(`${room} ${resource}`)
+    this.#former.set(`${room} ${resource}`, held)
     this.#recorder.record({ kind: 'lock', what: 'freed', room, resource, ...held }, at)
   }
 }

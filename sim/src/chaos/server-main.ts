@@ -77,7 +77,7 @@ const outgoing = new Outgoing({
     recorded.set(key, at)
     recorder.record({ kind: 'sent', user, session, room, withMemo }, at)
   },
-  granted: (at, session, room, resource, token) => locks.granted(at, session, room, resource, token),
+  granted: (at, session, room, resource, token) => locks.answered(at, session, room, resource, token),
   locks: (at, session, text) => session === monitor && locks.told(at, text),
 })
 

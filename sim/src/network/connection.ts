@@ -62,6 +62,8 @@ export class NetworkConnection {
   #opened = false
   /** The page hears nothing any more. */
   #closed = false
+  /** Nothing goes up any more, acknowledgements neither. */
+  #silent = false
 
   constructor(parts: ConnectionParts) {
     const { scheduler, random, page } = parts
@@ -132,7 +134,10 @@ export class NetworkConnection {
 
   /** From now on nothing arrives, in one direction or both, and nobody is told. */
   vanish(direction: 'up' | 'down' | 'both'): void {
-    if (direction !== 'down') this.#up.vanish()
+    if (direction !== 'down') {
+      this.#up.vanish()
+      this.#silent = true
+    }
     if (direction !== 'up') this.#down.vanish()
   }
 
@@ -173,7 +178,8 @@ export class NetworkConnection {
   }
 
   #arriveDown(piece: Piece): void {
-    if (piece.kind === 'bytes') this.#server?.do(() => this.socket.acknowledged(piece.bytes.length))
+    if (piece.kind === 'bytes' && !this.#silent)
+      this.#server?.do(() => this.socket.acknowledged(piece.bytes.length))
     if (this.#closed) return
     if (piece.kind === 'open') {
       this.#opened = true

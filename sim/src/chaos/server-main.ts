@@ -146,11 +146,16 @@ async function send(to: ServerResponse, reply: Response | undefined): Promise<vo
   to.end(Buffer.from(await reply.arrayBuffer()))
 }
 
+/** Windows that a snapshot is being cut from may grow beyond their bound, to four times as much, two of each room. */
+function pinnedBytesMax({ logBytesMax = 0, transactionBytesMax = 0 }: Partial<Limits>): number {
+  return 4 * logBytesMax * 2 * rooms.length + transactionBytesMax
+}
+
 function measure(): void {
   const { log, snapshots, locks: held } = server.status()
   const { limits } = config
   const sizes: readonly (readonly [string, 'bytes' | 'entries', number, number])[] = [
-    ['log', 'bytes', log.bytes, limits.logTotalBytesMax ?? 0],
+    ['log', 'bytes', log.bytes, (limits.logTotalBytesMax ?? 0) + pinnedBytesMax(limits)],
     ['snapshots', 'bytes', snapshots.bytes, limits.snapshotBytesMax ?? 0],
     ['outbox', 'bytes', outgoing.waiting.most, (limits.outboxBytesMax ?? 0) + messageBytesMax],
     ['locks', 'entries', held.held + held.waiting, limits.locksMax ?? 0],

@@ -43,6 +43,11 @@ export interface PageFacts {
   connection: string
   readonly rooms: Map<string, RoomFacts>
   readonly writes: Map<string, PendingWrite>
+  /**
+   * Counters whose write was told as done because the stream had ended for now: what it made of them stays on show until
+   * the stream has passed it.
+   */
+  readonly lingering: Set<string>
 }
 
 /**
@@ -105,9 +110,14 @@ export class Facts {
         this.page(event.client).writes.set(write, { write, room, counter, n })
         break
       }
-      case 'written':
-        this.page(event.client).writes.delete(event.write)
+      case 'written': {
+        const page = this.page(event.client)
+        const written = page.writes.get(event.write)
+        page.writes.delete(event.write)
+        if (written !== undefined && event.outcome === 'done' && page.connection === 'refused')
+          page.lingering.add(written.counter)
         break
+      }
     }
   }
 
@@ -168,6 +178,7 @@ export class Facts {
         connection: 'connecting',
         rooms: new Map(),
         writes: new Map(),
+        lingering: new Set(),
       })
       return
     }

@@ -30,7 +30,14 @@ export class Wire {
     return [this.#subscribing(at, message.channel, 'left')]
   }
 
+  /** At least one event: whatever it says, it is a sign of life. */
   heard(at: number, message: ServerMessage): HistoryEvent[] {
+    const events = this.#hear(at, message)
+    const isSign = events.some((event) => event.kind !== 'subscription' || event.what === 'granted')
+    return isSign ? events : [...events, { kind: 'heard', at, client: this.#client, type: message.type }]
+  }
+
+  #hear(at: number, message: ServerMessage): HistoryEvent[] {
     switch (message.type) {
       case 'heartbeat':
         return [...this.#subscriptions]

@@ -7,8 +7,8 @@ import { type RowFields, TupleView } from './tuple.ts'
 /** Hands the rows of one relation to the sink, once per collection that is made of its table. */
 export class Binding implements RelationReader {
   readonly #sink: SourceSink
-  /** Told once that updates cannot be told because of the replica identity. */
-  #onBlind: ((collection: Collection) => void) | undefined
+  /** Hears of each update that cannot be told because of the replica identity. */
+  readonly #onBlind: (collection: Collection) => void
   readonly #collections: readonly Collection[]
   readonly #befores: readonly TupleView[]
   readonly #afters: readonly TupleView[]
@@ -51,10 +51,7 @@ export class Binding implements RelationReader {
       if (collection === undefined || before === undefined || after === undefined) return
       // Without its old version, an update leaves key and channels alone only where they are the identity.
       const isBlind = event === 'update' && !hasBefore && this.#identified[i] !== true
-      if (isBlind) {
-        this.#onBlind?.(collection)
-        this.#onBlind = undefined
-      }
+      if (isBlind) this.#onBlind(collection)
       if (isBlind || (event !== 'destroy' && after.isTooLong)) this.#sink.untold(collection)
       else this.#sink.change(collection, hasBefore ? before : null, event === 'destroy' ? null : after, event)
     }
@@ -66,7 +63,7 @@ export class Binding implements RelationReader {
 }
 
 /** The identity may change at any time: with ALTER TABLE, or in a partition that was made without it. */
-function isIdentified({ columns, key, channels }: Collection, relation: Relation): boolean {
+export function isIdentified({ columns, key, channels }: Collection, relation: Relation): boolean {
   return [...key, ...channels.flatMap((channel) => channel.columns)].every((number) =>
     relation.columns.some(({ name, identity }) => identity && name === columns[number]),
   )

@@ -1,7 +1,7 @@
 import type { Collection } from '../definition/definition.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { barrierPrefix } from './barriers.ts'
-import { Binding } from './binding.ts'
+import { Binding, isIdentified } from './binding.ts'
 import type { TypeCatalog } from './catalog.ts'
 import { qualifiedName } from './names.ts'
 import {
@@ -51,6 +51,8 @@ export class Intake implements PgoutputReceiver {
   readonly #shapes = new Map<Collection, string>()
   readonly #relationOids = new Map<Collection, number>()
   readonly #stopped = new Set<Collection>()
+  /** Those of whose replica identity it was said that it tells too little. */
+  readonly #blind = new Set<Collection>()
 
   /** Collections whose changes are left out. */
   get stopped(): readonly Collection[] {
@@ -124,19 +126,25 @@ export class Intake implements PgoutputReceiver {
     }
     const usable = wanted.filter((collection) => this.#fits(collection, relation))
     if (usable.length === 0) return undefined
+    // Postgres describes a relation again whenever it likes, for one after each ANALYZE.
+    for (const collection of usable) if (isIdentified(collection, relation)) this.#blind.delete(collection)
     const make = (): Binding =>
-      new Binding(this.#options.sink, relation, usable, types, before, after, (collection) =>
-        this.#options.logger.error(
-          `Collection ${collection.name}: an update does not tell where its row was, so that it resets channels. Run: ` +
-            `ALTER TABLE ${qualifiedName(collection)} REPLICA IDENTITY FULL; of a partitioned table, run it for each partition.`,
-        ),
-      )
+      new Binding(this.#options.sink, relation, usable, types, before, after, this.#onBlind)
     const reader = new Gate(this, make)
     if (relation.columns.some((column) => !types.knows(column.typeOid))) {
       this.#untyped.push(reader)
       onUnknownType()
     } else reader.open()
     return reader
+  }
+
+  readonly #onBlind = (collection: Collection): void => {
+    if (this.#blind.has(collection)) return
+    this.#blind.add(collection)
+    this.#options.logger.error(
+      `Collection ${collection.name}: an update does not tell where its row was, so that it resets channels. Run: ` +
+        `ALTER TABLE ${qualifiedName(collection)} REPLICA IDENTITY FULL; of a partitioned table, run it for each partition.`,
+    )
   }
 
   readonly #untyped: Gate[] = []

@@ -96,6 +96,35 @@ test('G9: what waits of a channel that was left meanwhile goes with the right to
   expect(visitor.ended).toBe('terminated')
 })
 
+test('G9: what waits in a connection that another one of the session replaced goes with the right to it', async () => {
+  const room = new Room()
+  const before = room.join()
+  await before.subscribe('room/1')
+  await before.subscribe('room/2')
+  await settle()
+  before.waiting = true
+  room.hub.unsubscribe(before.connection, 'room/2')
+  const after = room.join()
+  expect(before.ended).toBe('replaced')
+  await after.subscribe('room/3')
+  await settle()
+  before.ended = undefined
+  await room.hub.reauthorize(1)
+  expect(before.ended).toBeUndefined()
+  for (const lost of ['room/1', 'room/2']) {
+    before.ended = undefined
+    room.authorize = (channel) => channel !== lost
+    await room.hub.reauthorize(1)
+    expect(before.ended, lost).toBe('terminated')
+  }
+  expect(after.ended).toBeUndefined()
+  // Its carrier is gone: nothing is asked for it any more.
+  room.hub.disconnect(before.connection)
+  before.ended = undefined
+  await room.hub.reauthorize(1)
+  expect(before.ended).toBeUndefined()
+})
+
 test('G9: a user is named by its id, be it written as number or as text', async () => {
   const room = new Room()
   const visitor = room.join()

@@ -18,6 +18,7 @@ import { catchUp, fallBehind, leaveBehind, sendInOrder } from './catch-up.ts'
 import { Connection } from './connection.ts'
 import { confirmedBatch, Fanout } from './fanout.ts'
 import { Heartbeat } from './heartbeat.ts'
+import { Parted } from './parted.ts'
 import type { HubParts } from './parts.ts'
 import { askAgain } from './reauthorisation.ts'
 import { SubscriberLists } from './subscriber-list.ts'
@@ -37,12 +38,14 @@ export class Hub implements LogReader {
   readonly #authoriser: Authoriser
   readonly #admission: Admission
   readonly #heartbeat: Heartbeat
+  readonly #parted: Parted
   #closing = false
   #resets = 0
 
   constructor(parts: HubParts) {
     this.#parts = parts
     this.#authoriser = new Authoriser(parts.sync, parts.logger, (error) => parts.mayPass(error))
+    this.#parted = new Parted(this.#authoriser)
     this.#admission = new Admission(this.#authoriser, parts.teller)
     this.#fanout = new Fanout(this.#lists, parts.runtime, {
       fallBehind: (subscription, sentLsn) => {
@@ -113,7 +116,7 @@ export class Hub implements LogReader {
 
   /** The carrier is gone. Harmless when repeated. */
   disconnect(connection: Connection): void {
-    if (connection.closed) return
+    if (connection.closed) return this.#parted.gone(connection)
     connection.closed = true
     connection.trace?.gone()
     for (const subscription of connection.subscriptions.values()) this.#end(subscription)
@@ -134,6 +137,7 @@ export class Hub implements LogReader {
     if (replaced !== undefined && replaced !== connection) {
       this.beside.occupancy.carry(session, replaced.subscriptions.keys())
       replaced.fail(new LockstepError('replaced'))
+      this.#parted.add(replaced)
       this.disconnect(replaced)
     }
     const { token, expiresAt } = this.#parts.issueToken({
@@ -216,7 +220,7 @@ export class Hub implements LogReader {
 
   /** Asks again whether this user's sessions may see their channels; what they lost goes at once (G9). */
   async reauthorize(userId: string | number): Promise<void> {
-    const asked: Promise<void>[] = [this.beside.locking.reauthorize(userId)]
+    const asked = [this.beside.locking.reauthorize(userId), this.#parted.askAgain(userId)]
     for (const session of this.#parts.sessions.values()) {
       // An id comes as text from an address and as a number from a row; asking once too often does no harm.
       if (String(session.user.id) !== String(userId) || session.connection === undefined) continue

@@ -8,7 +8,7 @@ import {
 import type { Delivery, LogReader, ResetScope, Writer } from '../log/log.ts'
 import { isInScope } from '../log/partial-resets.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { SessionClaims } from '../session/session.ts'
+import type { Session, SessionClaims } from '../session/session.ts'
 import { Admission } from './admission.ts'
 import { Authoriser } from './authoriser.ts'
 import { Batch } from './batch.ts'
@@ -116,7 +116,10 @@ export class Hub implements LogReader {
 
   /** The carrier is gone. Harmless when repeated. */
   disconnect(connection: Connection): void {
-    if (connection.closed) return this.#parted.gone(connection)
+    if (connection.closed) {
+      this.#parted.gone(connection)
+      return
+    }
     connection.closed = true
     connection.trace?.gone()
     for (const subscription of connection.subscriptions.values()) this.#end(subscription)
@@ -140,20 +143,9 @@ export class Hub implements LogReader {
       this.#parted.add(replaced)
       this.disconnect(replaced)
     }
-    const { token, expiresAt } = this.#parts.issueToken({
-      session: session.id,
-      user: session.user,
-      channels: session.channels,
-      issuedAt: session.issuedAt,
-    })
-    session.tokenExpiresAt = expiresAt
-    connection.send({
-      type: 'welcome',
-      session: session.id,
-      restored,
-      token,
-      heartbeatMs: this.#parts.limits.heartbeatMs,
-    })
+    const token = this.#tokenFor(session)
+    const { heartbeatMs } = this.#parts.limits
+    connection.send({ type: 'welcome', session: session.id, restored, token, heartbeatMs })
   }
 
   // ---- subscriptions --------------------------------------------------------------------------------
@@ -376,16 +368,15 @@ export class Hub implements LogReader {
   #renewToken(connection: Connection): void {
     const { session } = connection
     if (session === undefined) return
-    const { issueToken } = this.#parts
-    const { token, expiresAt } = issueToken({
-      session: session.id,
-      user: session.user,
-      channels: session.channels,
-      issuedAt: session.issuedAt,
-    })
-    session.tokenExpiresAt = expiresAt
-    connection.send({ type: 'token', token })
+    connection.send({ type: 'token', token: this.#tokenFor(session) })
     void this.#reauthorizeConnection(connection)
+  }
+
+  #tokenFor(session: Session): string {
+    const { id, user, channels, issuedAt } = session
+    const { token, expiresAt } = this.#parts.issueToken({ session: id, user, channels, issuedAt })
+    session.tokenExpiresAt = expiresAt
+    return token
   }
 }
 

@@ -43,7 +43,7 @@ export class Actor {
         break
       case 'stop':
         this.#fault('stall', 'node')
-        world.node.process?.owner.stop(step.ms)
+        this.#stop(step.ms)
         break
       case 'authorize-fails':
         this.#fault('authorize-fails', 'node')
@@ -186,6 +186,14 @@ export class Actor {
         onlyDatabase(error)
       }
     }
+  }
+
+  /** SIGSTOP: what the database says to the process waits like everything else. */
+  #stop(ms: number): void {
+    const { database, node } = this.#world
+    if (node.process === undefined) return
+    node.process.owner.stop(ms)
+    database.silence(node.process.name, ms)
   }
 
   #fault(fault: string, of: string): void {

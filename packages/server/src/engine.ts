@@ -10,6 +10,7 @@ import {
 } from '@lockstep/protocol'
 import type { Bus } from './bus/bus.ts'
 import { EmbeddedBus } from './bus/embedded.ts'
+import { BusFeed } from './bus/feed.ts'
 import type { Sync, User } from './definition/definition.ts'
 import { Authoriser } from './hub/authoriser.ts'
 import type { Connection } from './hub/connection.ts'
@@ -29,6 +30,7 @@ import type { SessionHook } from './session/event.ts'
 import { type SessionClaims, Sessions } from './session/session.ts'
 import { SessionTeller } from './session/teller.ts'
 import { signToken, verifyToken } from './session/token.ts'
+import { LogWait } from './snapshot/log-wait.ts'
 import type { SnapshotReader } from './snapshot/snapshot.ts'
 import { type CachedSnapshot, SnapshotStore } from './snapshot/store.ts'
 import type { Source, SourceSink } from './source/source.ts'
@@ -82,6 +84,8 @@ export class Engine {
   #juggernaut: JuggernautServer | undefined
   readonly #router: Router
   readonly #bus: Bus
+  readonly #feed: BusFeed
+  readonly #logWait: LogWait
   readonly #authoriser: Authoriser
 
   constructor(parts: EngineParts) {
@@ -96,7 +100,8 @@ export class Engine {
       this.log.onAppend(trace) // before the hub is
     }
     this.#bus.subscribe((entry) => this.log.append(entry))
-    this.#router = new Router({ sync, bus: this.#bus, limits, logger })
+    this.#feed = new BusFeed({ bus: this.#bus, runtime, logger, bytesMax: limits.logTotalBytesMax })
+    this.#router = new Router({ sync, bus: this.#feed, limits, logger })
     this.snapshots = new SnapshotStore({
       sync,
       log: this.log,
@@ -105,6 +110,7 @@ export class Engine {
       runtime,
       limits,
     })
+    this.#logWait = new LogWait(this.log, runtime)
     const { numbers } = parts
     const hookMs = limits.sessionHookMs
     const teller = new SessionTeller(parts.onSession, { runtime, logger, hookMs, numbers })
@@ -133,7 +139,7 @@ export class Engine {
       logger,
       limits,
       snapshot: (channel, view) => this.snapshots.get(channel, view),
-      barrier: () => source.barrier(),
+      barrier: () => this.#passed(),
       issueToken: (claims) => this.#issueToken(claims),
       mayPass,
       trace: trace && ((carrier) => trace.carrier(carrier)),
@@ -151,7 +157,17 @@ export class Engine {
 
   /** Resolves when the stream flows and has caught up. */
   start(): Promise<void> {
-    return this.#parts.source.start(this.#parts.tap?.(this.#router) ?? this.#router)
+    const router = this.#router
+    const feed = this.#feed
+    return this.#parts.source.start(this.#parts.tap?.(router) ?? router, {
+      get takenLsn() {
+        return router.takenLsn
+      },
+      get full() {
+        return feed.full
+      },
+      whenRoom: () => feed.whenRoom(),
+    })
   }
 
   /** An upgrade whose path and origin have been checked. */
@@ -219,7 +235,7 @@ export class Engine {
     const grant = await this.#authoriser.ask({ user, channels: undefined }, channel)
     if (grant instanceof LockstepError) throw grant
     const { view } = grant
-    await this.#parts.source.barrier()
+    await this.#passed()
     return { view, snapshot: await this.snapshots.get(channel, view, { fresh: true }) }
   }
 
@@ -231,7 +247,7 @@ export class Engine {
 
   /** Resolves when everything committed before the call has been handed to every connection with room. */
   async barrier(): Promise<WirePosition> {
-    const lsn = await this.#parts.source.barrier()
+    const lsn = await this.#passed()
     this.hub.flush()
     return encodePosition({ epoch: this.log.position.epoch, lsn })
   }
@@ -243,7 +259,16 @@ export class Engine {
     await this.#juggernaut?.close()
     await this.#teller.idle()
     await this.#parts.source.close()
+    this.#feed.close()
     await this.#bus.close()
+  }
+
+  /** @returns an LSN: everything committed before the call is in the log, which has passed it. */
+  async #passed(): Promise<number> {
+    const lsn = await this.#parts.source.barrier()
+    // A new epoch lets go of whoever waits.
+    while (this.log.position.lsn < lsn) await this.#logWait.until(lsn)
+    return lsn
   }
 
   #issueToken(claims: Omit<SessionClaims, 'expiresAt'>): {

@@ -74,6 +74,55 @@ const stream: readonly Mutant[] = [
   },
 ]
 
+/** What only a bus that takes its time shows, or a slot that is invalidated. */
+const bus: readonly Mutant[] = [
+  {
+    name: 'refused and forgotten',
+    about: 'what the bus refuses is not handed to it again',
+    breaks: ['G1', 'G2'],
+    edits: [
+      { file: 'server/bus/feed', find: 'pending = this.#parts.bus.append(first.entry)', replace: 'break' },
+    ],
+  },
+  {
+    name: 'bus not waited for',
+    about: 'a barrier is answered when the stream has passed it, and the log has not',
+    breaks: ['G6'],
+    edits: [
+      {
+        file: 'server/engine',
+        find: 'this.log.position.lsn < lsn',
+        replace: 'false',
+      },
+    ],
+  },
+  {
+    name: 'memory used again too soon',
+    about: 'the next commit is written over one that the bus has not taken',
+    breaks: ['G1', 'G2', 'G5'],
+    edits: [
+      {
+        file: 'server/routing/router',
+        find: 'this.#rows = new RowTexts()',
+        replace: 'void 0',
+      },
+    ],
+  },
+  {
+    name: 'invalidated slot carried on',
+    about: 'a slot that is made anew after its WAL was removed is read under the old epoch',
+    breaks: ['G1', 'G2'],
+    edits: [
+      {
+        file: 'server/source/slot-reader',
+        find: 'const epoch = await newEpoch(this.#database, this.#plan, this.#runtime, this.#logger)',
+        replace:
+          "const made = await newEpoch(this.#database, this.#plan, this.#runtime, this.#logger); const epoch = why.includes('invalidated') && this.#epoch !== undefined ? { ...made, epoch: this.#epoch } : made",
+      },
+    ],
+  },
+]
+
 const snapshots: readonly Mutant[] = [
   {
     name: 'snapshot before its position',
@@ -318,4 +367,11 @@ const around: readonly Mutant[] = [
   },
 ]
 
-export const serverMutants: readonly Mutant[] = [...stream, ...snapshots, ...fanOut, ...rights, ...around]
+export const serverMutants: readonly Mutant[] = [
+  ...stream,
+  ...bus,
+  ...snapshots,
+  ...fanOut,
+  ...rights,
+  ...around,
+]

@@ -1,5 +1,6 @@
 import type { Limits, SyncDefinition } from '@lockstep/server'
 import type { Bus } from '@lockstep/server/stages'
+import type { Owner } from '../clock/owner.ts'
 import type { ProcessRuntime } from '../clock/process-runtime.ts'
 import type { Scheduler } from '../clock/scheduler.ts'
 import { WallClock } from '../clock/wall-clock.ts'
@@ -20,7 +21,8 @@ export interface NodeParts {
   readonly sync: (runtime: ProcessRuntime) => SyncDefinition
   readonly application: (request: LineRequest, process: ServerProcess) => Promise<Answer>
   readonly rooms: readonly string[]
-  readonly bus?: (() => Bus) | undefined
+  /** Of each of its processes. Default: the embedded one. */
+  readonly bus?: ((owner: Owner) => Bus) | undefined
 }
 
 /** How long a supervisor waits before it starts a process that has ended by itself, in ms. */
@@ -68,7 +70,7 @@ export class Node {
       limits,
       secrets: [this.#secret],
       database,
-      bus: bus?.(),
+      bus,
       sync,
       application,
     })

@@ -35,7 +35,7 @@ export interface ServerProcessParts {
   readonly limits: Limits
   readonly secrets: readonly string[]
   readonly database: Database
-  readonly bus?: Bus | undefined
+  readonly bus?: ((owner: Owner) => Bus) | undefined
   /** The definition, whose rules run in this process. */
   readonly sync: (runtime: ProcessRuntime) => SyncDefinition
   /** The application's own endpoints. */
@@ -71,7 +71,7 @@ export class ServerProcess implements Listening {
       sync,
       source: this.#source,
       reader: database.reader({ node: name }),
-      bus,
+      bus: bus?.(this.owner),
       secrets,
       runtime,
       logger,

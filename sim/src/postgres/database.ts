@@ -30,6 +30,8 @@ export interface Database {
   crash(downMs: number): void
   /** The slot is gone: the next stream begins a new epoch. */
   loseSlot(): void
+  /** Another database of the cluster writes so many bytes of WAL, which the slot has to keep as well. */
+  writeElsewhere(bytes: number): void
   /** The walsender sends nothing for so long. */
   stallStream(ms: number): void
   /** From now on commits stay invisible to others for up to so long after they are in the stream. */

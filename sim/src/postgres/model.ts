@@ -35,7 +35,7 @@ export interface PostgresModelOptions {
   /** Where xids begin. Default: somewhere, at times just before they begin anew. */
   readonly firstXid?: number
   /** `max_slot_wal_keep_size`. Default: no bound. */
-  readonly walKeepBytesMax?: number
+  readonly walKeepBytesMax?: number | undefined
   /** @see Walsender */
   readonly missedWake?: number
 }
@@ -156,6 +156,12 @@ export class PostgresModel implements Database {
   loseSlot(): void {
     for (const slot of this.slots.values()) slot.reader?.end()
     this.slots.clear()
+  }
+
+  writeElsewhere(bytes: number): void {
+    if (!this.instance.up) return
+    const { wal } = this.instance
+    wal.flush(wal.append(bytes).end)
   }
 
   stallStream(ms: number): void {

@@ -57,6 +57,22 @@ export class Actor {
         this.#fault('slot-lost', 'postgres')
         world.database.loseSlot()
         break
+      case 'flood':
+        this.#fault('flood', 'postgres')
+        world.database.writeElsewhere(step.bytes)
+        break
+      case 'bus-away':
+        this.#fault('bus-away', 'bus')
+        world.broker?.leave(step.ms)
+        break
+      case 'bus-slow':
+        this.#fault('bus-slow', 'bus')
+        world.broker?.slow(step.ms, step.byMs)
+        break
+      case 'bus-restart':
+        this.#fault('bus-restart', 'bus')
+        world.broker?.restart(step.ms)
+        break
       case 'stall':
         this.#fault('stall', 'postgres')
         world.database.stallStream(step.ms)

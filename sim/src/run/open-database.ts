@@ -37,7 +37,7 @@ const ticksPerMs = 4_096
 
 const tick = (scheduler: Scheduler): number => Math.floor(scheduler.now * ticksPerMs) / ticksPerMs
 
-export function openDatabase(scheduler: Scheduler, { seed }: Schedule): Database {
+export function openDatabase(scheduler: Scheduler, { seed, setting }: Schedule): Database {
   return new PostgresModel({
     clock: {
       now: () => epochMs + tick(scheduler),
@@ -45,5 +45,6 @@ export function openDatabase(scheduler: Scheduler, { seed }: Schedule): Database
     },
     seed,
     tables: [...bankTables, ...privateTables],
+    walKeepBytesMax: setting.walKeepBytesMax,
   })
 }

@@ -1,6 +1,7 @@
 import { bank } from '../bank/bank.ts'
 import { Books, type Note } from '../bank/books.ts'
 import { Desk } from '../bank/desk.ts'
+import { Broker, ModelBus } from '../bus/model-bus.ts'
 import { Owner } from '../clock/owner.ts'
 import type { ProcessRuntime } from '../clock/process-runtime.ts'
 import type { Scheduler } from '../clock/scheduler.ts'
@@ -26,6 +27,8 @@ export class World {
   readonly database: Database
   readonly books: Books
   readonly node: Node
+  /** Of the bus, where it is one over a network. */
+  readonly broker: Broker | undefined
   readonly people: Map<string, Person> = new Map()
   readonly #parts: WorldParts
   readonly #rights = new Map<string, Audience>()
@@ -42,6 +45,8 @@ export class World {
     this.books = new Books(database)
     this.#authorizeRandom = Random.named(seed, 'authorize')
     for (const [place, audience] of Object.entries(setting.rights)) this.#rights.set(place, audience)
+    const broker = setting.bus && new Broker(scheduler, Random.named(seed, 'bus'), setting.bus)
+    this.broker = broker
     this.node = new Node({
       name: 'node',
       seed,
@@ -52,6 +57,7 @@ export class World {
       sync: (runtime) => bank((user, room) => this.#authorize(runtime, user, room)),
       application: (request, process) => this.#deskOf(process).answer(request),
       rooms: Object.keys(setting.rooms),
+      bus: broker && ((owner) => new ModelBus(broker, owner)),
     })
     for (const someone of setting.people) this.people.set(someone.name, this.#person(someone))
   }

@@ -3,6 +3,7 @@ import { counterOf } from '../bank/books.ts'
 import { Random } from '../random/random.ts'
 import { drawFault } from './draw-fault.ts'
 import { drawHaste, drawStorm, narrow } from './draw-storm.ts'
+import { drawStreamFaults, withStream } from './draw-stream.ts'
 import type { Audience, Schedule, Setting, Step } from './schedule.ts'
 import { drawSetting } from './setting.ts'
 
@@ -18,7 +19,8 @@ export function drawSchedule(seed: number): Schedule {
   const stormy = Random.named(seed, 'storms')
   const isStormy = stormy.chance(0.5)
   const drawn = drawSetting(Random.named(seed, 'setting'))
-  const setting = isStormy ? narrow(stormy, drawn) : drawn
+  const streaming = Random.named(seed, 'stream')
+  const setting = withStream(streaming, isStormy ? narrow(stormy, drawn) : drawn)
   const random = Random.named(seed, 'steps')
   const quietAt = random.between(...busyMs)
   const steps: Step[] = setting.people.map(({ name }) => ({
@@ -43,6 +45,7 @@ export function drawSchedule(seed: number): Schedule {
   const soon = (): number => stormy.between(1_000, quietAt - 1_000)
   if (isStormy) draw(stormy.between(1, 2), () => drawStorm(stormy, setting, soon()))
   if (stormy.chance(0.3)) draw(stormy.between(1, 3), () => drawHaste(stormy, setting, soon()))
+  steps.push(...drawStreamFaults(streaming, setting, () => streaming.between(1_000, quietAt - 1_000)))
   const inTime = steps.filter((step) => step.at < quietAt)
   inTime.sort((a, b) => a.at - b.at)
   return { seed, setting, steps: inTime, quietAt, endAt: quietAt + quietMs }

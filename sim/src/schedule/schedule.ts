@@ -24,6 +24,20 @@ export interface Setting {
   readonly bounds: SocketBounds
   /** How long the application takes to say what somebody may see, at most, in ms. */
   readonly authorizeMs: number
+  /** `max_slot_wal_keep_size`, in bytes. Default: no bound. */
+  readonly walKeepBytesMax?: number
+  /** Of a bus over a network. Default: the embedded one. */
+  readonly bus?: BusPace
+}
+
+/** What a bus takes its time for, in ms, at most each. */
+export interface BusPace {
+  /** An append on its way there, and its promise on the way back. */
+  readonly appendMs: number
+  /** Until an entry comes to the readers. */
+  readonly deliverMs: number
+  /** Entries come at multiples of this only; 0: whenever they are there. */
+  readonly burstMs: number
 }
 
 export interface Someone {
@@ -88,6 +102,12 @@ export type FaultStep =
   | { readonly kind: 'authorize-fails'; readonly of: 'node'; readonly ms: number }
   | { readonly kind: 'postgres-crash'; readonly of: 'postgres'; readonly downMs: number }
   | { readonly kind: 'slot-lost'; readonly of: 'postgres' }
+  /** Another database of the same cluster writes so much: a slot that keeps more WAL than it may is invalidated. */
+  | { readonly kind: 'flood'; readonly of: 'postgres'; readonly bytes: number }
+  /** The bus refuses everything, or begins anew without what it had not promised. */
+  | { readonly kind: 'bus-away' | 'bus-restart'; readonly of: 'bus'; readonly ms: number }
+  /** For `ms`, an append takes `byMs` longer. */
+  | { readonly kind: 'bus-slow'; readonly of: 'bus'; readonly ms: number; readonly byMs: number }
   | { readonly kind: 'stall'; readonly of: 'postgres'; readonly ms: number }
   | { readonly kind: 'slow-visibility'; readonly of: 'postgres'; readonly ms: number }
   | { readonly kind: 'add-column'; readonly of: 'postgres'; readonly table: string; readonly column: string }

@@ -13,11 +13,9 @@ import { readWriterMessage } from './writer-message.ts'
 
 export interface RouterParts {
   readonly sync: Sync
-  readonly bus: Bus
+  readonly bus: Pick<Bus, 'append'>
   readonly limits: RouterLimits
   readonly logger: Logger
-  /** The bus refused an entry: the stream must not be acknowledged beyond `takenLsn`. */
-  readonly onFault?: (error: unknown) => void
 }
 
 /** In bytes of JSON text, over all views that differ in what they show. */
@@ -57,6 +55,8 @@ export class Router implements SourceSink {
   #mutation: string | undefined
   #warned = false
   #takenLsn = 0
+  /** Counts epochs: what is taken of an earlier one says nothing of this one. */
+  #epochs = 0
 
   constructor(parts: RouterParts) {
     this.#parts = parts
@@ -149,6 +149,8 @@ export class Router implements SourceSink {
 
   epoch(epoch: string, lsn: number): void {
     this.#clear() // a transaction whose rest was lost with the slot
+    this.#epochs++
+    this.#takenLsn = Math.min(this.#takenLsn, lsn)
     this.#append({ kind: 'epoch', epoch, lsn }, lsn)
   }
 
@@ -330,15 +332,10 @@ export class Router implements SourceSink {
     else {
       // The bus has the memory of the former until it has taken the entry.
       if (entry.kind === 'transaction') this.#rows = new RowTexts()
-      taken.then(
-        () => {
-          this.#takenLsn = lsn
-        },
-        (error: unknown) => {
-          this.#parts.logger.error(`the bus did not take the entry at ${lsn.toString(16)}`)
-          this.#parts.onFault?.(error)
-        },
-      )
+      const epochs = this.#epochs
+      taken.then(() => {
+        if (epochs === this.#epochs) this.#takenLsn = lsn
+      })
     }
   }
 

@@ -8,7 +8,7 @@ import { Barriers } from './barriers.ts'
 import { Intake } from './intake.ts'
 import { currentEpoch, firstLog, newEpoch, whyNewEpoch } from './slot.ts'
 import type { Epoch, SlotDatabase } from './slot-database.ts'
-import type { Source, SourceSink, SourceStatus } from './source.ts'
+import type { Downstream, Source, SourceSink, SourceStatus } from './source.ts'
 import { ReplicationStream } from './stream.ts'
 import type { SlotPlan } from './terms.ts'
 import { Unseen } from './unseen.ts'
@@ -42,6 +42,9 @@ export class SlotReader implements Source {
   readonly #barriers: Barriers
   readonly #retentionMs: number
   #sink: SourceSink | undefined
+  #downstream: Downstream | undefined
+  /** Rows must not come before their types are known. */
+  #learning = false
   #intake: Intake | undefined
   #stream: ReplicationStream | undefined
   #acknowledger = new Acknowledger(0, 0)
@@ -71,8 +74,9 @@ export class SlotReader implements Source {
     })
   }
 
-  async start(sink: SourceSink): Promise<void> {
+  async start(sink: SourceSink, downstream?: Downstream): Promise<void> {
     this.#sink = sink
+    this.#downstream = downstream
     try {
       await this.#open(this.#runtime.now() + (this.#options.busyMs ?? 30_000))
     } catch (error) {
@@ -192,14 +196,18 @@ export class SlotReader implements Source {
       from: intake.given + 1,
       runtime: this.#runtime,
       reader: {
-        data: (bytes, start, end) => intake.take(bytes, start, end),
+        data: (bytes, start, end) => {
+          intake.take(bytes, start, end)
+          if (this.#downstream?.full === true) void this.#holdBack(this.#downstream)
+        },
         keepalive: (walEnd, replyRequested) => {
           intake.progress(walEnd)
           if (replyRequested) void this.#probe()
         },
         acknowledged: () => {
           const now = this.#runtime.now()
-          this.#acknowledger.given(intake.given + 1, now)
+          const taken = Math.min(intake.given, this.#downstream?.takenLsn ?? intake.given)
+          this.#acknowledger.given(taken + 1, now)
           return this.#acknowledger.acknowledge(now)
         },
       },
@@ -248,14 +256,25 @@ export class SlotReader implements Source {
     }
   }
 
+  /** Reads no more until what was given has somewhere to go. */
+  async #holdBack(downstream: Downstream): Promise<void> {
+    const stream = this.#stream
+    stream?.pause()
+    await downstream.whenRoom()
+    if (!this.#learning) stream?.resume()
+  }
+
   async #learnTypes(): Promise<void> {
     const stream = this.#stream
+    this.#learning = true
     stream?.pause()
     try {
       await this.#database.loadTypes()
       this.#intake?.typesLearned()
+      this.#learning = false
       stream?.resume()
     } catch {
+      this.#learning = false
       await stream?.close() // the next stream begins with the types
     }
   }

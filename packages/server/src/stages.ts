@@ -35,4 +35,5 @@ export type { Source, SourceSink, SourceStatus, Tuple } from './source/source.ts
 export { ReplicationStream } from './source/stream.ts'
 export { PostgresStreamConnection } from './source/stream-connection.ts'
 export type { SlotPlan, Terms } from './source/terms.ts'
+export { guardTransactions } from './source/transaction.ts'
 export { announcementText } from './write/announce.ts'

@@ -213,7 +213,7 @@ export class Page {
     const locks = this.#locks.get(room)
     const resource = this.#random.of(resources)
     const leaseMs = this.#random.chance(0.3) ? 3_000 : undefined
-    const waitMs = this.#random.chance(0.5) ? this.#random.below(4_000) : undefined
+    const waitMs = this.#random.chance(0.5) ? this.#random.between(1, 4_000) : undefined
     const holdMs = this.#random.below(holdMsMax)
     if (locks === undefined) return
     try {

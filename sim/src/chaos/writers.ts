@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { guardTransactions } from '@lockstep/server/stages'
 import postgres, { type Sql, type TransactionSql } from 'postgres'
 import { Random } from '../random/random.ts'
 import { type Account, type Change, commitBank, fillingCharsMax, truncateEntries } from './commit.ts'
@@ -33,12 +34,15 @@ export class Writers {
 
   constructor(options: WritersOptions) {
     this.#options = options
-    this.#sql = postgres(options.url, {
-      max: options.writers,
-      onnotice: () => {},
-      connect_timeout: 5,
-      connection: { application_name: 'chaos writers' },
-    })
+    // The bare client would go on with a transaction after its connection is lost: on another connection, outside of any.
+    this.#sql = guardTransactions(
+      postgres(options.url, {
+        max: options.writers,
+        onnotice: () => {},
+        connect_timeout: 5,
+        connection: { application_name: 'chaos writers' },
+      }),
+    )
     for (let i = 0; i < options.writers; i++) this.#running.push(this.#run(i))
   }
 

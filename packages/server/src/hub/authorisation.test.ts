@@ -96,6 +96,23 @@ test('G9: what waits of a channel that was left meanwhile goes with the right to
   expect(visitor.ended).toBe('terminated')
 })
 
+test('G9: what waits of a channel that is left while its right is asked for goes with the right to it', async () => {
+  for (const answer of [false, 'guest', true] as const) {
+    const room = new Room()
+    const visitor = room.join()
+    await visitor.subscribe('room/1')
+    await settle()
+    const asked = questions(room)
+    visitor.waiting = true
+    const reauthorized = room.hub.reauthorize(1)
+    await settle()
+    room.hub.unsubscribe(visitor.connection, 'room/1')
+    await asked[0]?.(answer)
+    await reauthorized
+    expect(visitor.ended, String(answer)).toBe(answer === true ? undefined : 'terminated')
+  }
+})
+
 test('G9: what waits in a connection that another one of the session replaced goes with the right to it', async () => {
   const room = new Room()
   const before = room.join()

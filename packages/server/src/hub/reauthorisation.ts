@@ -61,10 +61,18 @@ async function askOne(
   if (session === undefined) return
   const asks = ++subscription.asks
   const answer = await authoriser.ask(session, subscription.channel)
-  if (subscription.state === 'ended') return
+  const isSame = !(answer instanceof LockstepError) && answer.view === subscription.view
+  if (subscription.state === 'ended') {
+    // It was left while the application was asked. What was sent of it before may not have gone yet.
+    if (!isSame && connection.carrier.waiting) {
+      connection.carrier.terminate()
+      hooks.end()
+    }
+    return
+  }
   // A newer question decides: whoever asked this one is not told before that one is answered.
   if (subscription.asks !== asks) return subscription.asked
-  if (!(answer instanceof LockstepError) && answer.view === subscription.view) return
+  if (isSame) return
   if (connection.carrier.waiting) {
     // What was sent under the old rights and has not left yet must not leave: it goes with the connection.
     // The client comes back, and is told then what it may see.

@@ -3,7 +3,7 @@ import type { Owner } from '../clock/owner.ts'
 import type { Scheduler } from '../clock/scheduler.ts'
 import { Random } from '../random/random.ts'
 import { NetworkConnection } from './connection.ts'
-import type { Way } from './pipe.ts'
+import { Pipe, type Way } from './pipe.ts'
 import type { SocketBounds } from './socket.ts'
 
 /** A process that listens. */
@@ -57,6 +57,8 @@ export class Line {
   readonly #fates: RequestFate[] = []
   #connects = 0
   #requests = 0
+  /** Those that are on their way. */
+  readonly #replies = new Set<Pipe<undefined>>()
   #offline = false
   /** Packets vanish: up, down or both ways. */
   #blocked: 'up' | 'down' | 'both' | undefined
@@ -121,10 +123,12 @@ export class Line {
       const arrived = this.#travel(this.up, random, sent.body?.length ?? 0)
       if (fate === 'duplicated') this.#deliver(sent, arrived + random.below(copyMsMax), () => {})
       this.#deliver(sent, arrived, (answer) => {
-        const backMs = this.#travel(this.down, random, answer?.body.length ?? 0)
         if (fate === 'reply-lost' || this.#blocked !== undefined) fail(random.between(1, copyMsMax))
-        else if (answer === undefined) fail(backMs)
-        else device.after(backMs, () => resolve({ status: answer.status, text: async () => answer.body }))
+        else
+          this.#reply(answer, random, () => {
+            if (answer === undefined) reject(new Error('no reply'))
+            else resolve({ status: answer.status, text: async () => answer.body })
+          })
       })
     })
   }
@@ -160,7 +164,7 @@ export class Line {
   /** Bytes per ms from now on. */
   throttle(rate: number): void {
     this.down.rate = rate
-    for (const connection of this.#connections) connection.replan()
+    for (const way of [...this.#connections, ...this.#replies]) way.replan()
   }
 
   /** What becomes of the requests to come, one each. */
@@ -178,6 +182,22 @@ export class Line {
   }
 
   // ---- inside ---------------------------------------------------------------------------------------
+
+  #reply(answer: Answer | undefined, random: Random, arrived: () => void): void {
+    const { scheduler, device } = this.#parts
+    const pipe = new Pipe<undefined>({
+      scheduler,
+      way: this.down,
+      random,
+      receiver: () => device,
+      deliver: () => {
+        this.#replies.delete(pipe)
+        arrived()
+      },
+    })
+    this.#replies.add(pipe)
+    pipe.push(undefined, answer?.body.length ?? 0)
+  }
 
   #travel(way: Way, random: Random, bytes: number): number {
     const held = Math.max(0, way.heldUntil - this.#parts.scheduler.now)

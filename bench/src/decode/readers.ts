@@ -65,6 +65,7 @@ async function readStream(backlog: Backlog): Promise<Usage> {
       acknowledged: () => 0,
     },
   })
+  stream.resume()
   try {
     const ended = stream.ended.then((error) => {
       throw error ?? new Error('the stream ended')

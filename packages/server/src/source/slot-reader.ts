@@ -189,7 +189,7 @@ export class SlotReader implements Source {
     const intake = this.#intake
     if (intake === undefined) return
     intake.connectionLost()
-    this.#stream = await ReplicationStream.open({
+    const stream = await ReplicationStream.open({
       connection: this.#database.connection(this.#plan.slot),
       slot: this.#plan.slot,
       publication: this.#plan.publication,
@@ -212,7 +212,9 @@ export class SlotReader implements Source {
         },
       },
     })
-    if (this.#closed) await this.#stream.close()
+    this.#stream = stream
+    if (this.#closed) await stream.close()
+    else stream.resume()
   }
 
   /** Keeps a stream open until `close`. */

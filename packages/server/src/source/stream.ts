@@ -43,14 +43,15 @@ export class ReplicationStream {
   /** Messages that came while paused, as copies. */
   #held: Buffer[] | undefined = []
 
-  /** @throws PostgresError, e.g. 55006 where another process reads the slot. */
+  /**
+   * Begins paused: first messages can come with the reply to START_REPLICATION, and the reader may want to pause at one.
+   * @throws PostgresError, e.g. 55006 where another process reads the slot.
+   */
   static async open(options: StreamOptions): Promise<ReplicationStream> {
-    // First messages can come with the reply to START_REPLICATION: the stream begins paused.
     const stream = new ReplicationStream(options)
     try {
       await options.connection.start(options, (error) => stream.#finish(error))
       stream.#tick()
-      stream.resume()
       return stream
     } catch (error) {
       await stream.close()
